@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every benchmark program in C and C++ needs: a clock, the process's memory, and the one form
+ * of output the driver reads: a line `CASE VALUE` for each figure.
+ */
+#ifndef STRAND_BENCH_MEASURE_H
+#define STRAND_BENCH_MEASURE_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static inline int64_t measure_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void measure_fail(const char *what, int status)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(status < 0 ? -status : status));
+    exit(1);
+}
+
+/* Resident pages and the page tables that map them: what the strands cost the machine. */
+static inline int64_t measure_memory_bytes(void)
+{
+    FILE *status = fopen("/proc/self/status", "r");
+    char line[256];
+    int64_t kib = 0;
+    if (!status)
+        measure_fail("/proc/self/status", errno);
+    while (fgets(line, sizeof line, status)) {
+        if (!strncmp(line, "VmRSS:", 6) || !strncmp(line, "VmPTE:", 6))
+            kib += strtoll(line + 6, NULL, 10);
+    }
+    fclose(status);
+    return kib * 1024;
+}
+
+static inline void measure_report(const char *name, double value)
+{
+    printf("%s %.3f\n", name, value);
+}
+
+#endif

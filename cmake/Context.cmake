@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# Chooses the context switch: STRAND_CONTEXT_KIND is asm or ucontext, STRAND_CONTEXT_ASM the file.
+set(STRAND_CONTEXT_ASM "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND UNIX)
+    set(STRAND_CONTEXT_ASM ${PROJECT_SOURCE_DIR}/asm/context_x86_64_sysv.S)
+endif()
+
+if(STRAND_CONTEXT STREQUAL "asm")
+    if(NOT STRAND_CONTEXT_ASM)
+        message(FATAL_ERROR
+            "STRAND_CONTEXT=asm: no assembly for ${CMAKE_SYSTEM_PROCESSOR} on ${CMAKE_SYSTEM_NAME}; use ucontext")
+    endif()
+    set(STRAND_CONTEXT_KIND asm)
+elseif(STRAND_CONTEXT STREQUAL "ucontext")
+    set(STRAND_CONTEXT_KIND ucontext)
+elseif(STRAND_CONTEXT STREQUAL "detect")
+    if(STRAND_CONTEXT_ASM)
+        set(STRAND_CONTEXT_KIND asm)
+    else()
+        set(STRAND_CONTEXT_KIND ucontext)
+    endif()
+else()
+    message(FATAL_ERROR "STRAND_CONTEXT is asm, ucontext or detect, not '${STRAND_CONTEXT}'")
+endif()
+message(STATUS "strand: context ${STRAND_CONTEXT_KIND}")

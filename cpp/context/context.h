@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A context: the registers of a strand that is not running, kept on its own stack. This room knows
+ * only (low, size) of a stack and nothing of strands. Two implementations pass the same tests: the
+ * assembly of asm/ and ucontext; CMake picks one (STRAND_CONTEXT).
+ *
+ *   high  +------------------+
+ *         | caller's own     |   the control block, placed by the caller above `low + size`
+ *         +------------------+ <- low + size, aligned down to 16
+ *         | first frame      |   the trampoline: CFI ends here, gdb's backtrace too
+ *         | ...              |
+ *         | saved registers  | <- context.sp while not running
+ *   low   +------------------+
+ *
+ * A switch keeps the callee-saved registers, MXCSR's and x87's control bits, and nothing else: no
+ * signal mask, no errno. Only the carrier calls it.
+ */
+#ifndef STRAND_CONTEXT_CONTEXT_H
+#define STRAND_CONTEXT_CONTEXT_H
+
+#include <stddef.h>
+
+#include "context_kind.h"   /* from asm/ or ucontext's folder: struct strand_context */
+
+/* First function of a context; gets the value of the first switch to it; must never return. */
+typedef void (*strand_context_entry)(void *value);
+
+/* Makes `context` ready to run entry on [low, low + size). size is at least 2 KiB. */
+void strand_context_prepare(struct strand_context *context, void *low, size_t size_bytes,
+                            strand_context_entry entry);
+
+/* Saves the running context in `from`, continues `to`; returns, when something switches back, the
+ * value given there. */
+void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value);
+
+/* The stack pointer a parked context has; for stack walking and diagnosis. */
+void *strand_context_sp(const struct strand_context *context);
+
+/* "asm" or "ucontext". */
+extern const char strand_context_name[];
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "context.h"
+
+#include <stdint.h>
+
+#include "asm.h"
+#include "check.h"
+
+_Static_assert(offsetof(struct strand_context, sp) == CONTEXT_SP, "asm.h: CONTEXT_SP");
+
+const char strand_context_name[] = "asm";
+
+/* In asm/. */
+void strand_context_first(void);
+void strand_context_entry_returned(void);
+
+__attribute__((noreturn)) void strand_context_entry_returned(void)
+{
+    strand_check_failed(__FILE__, __LINE__, "a context's entry never returns");
+}
+
+void strand_context_prepare(struct strand_context *context, void *low, size_t size_bytes,
+                            strand_context_entry entry)
+{
+    CHECK(size_bytes >= 2048);
+    uintptr_t top = ((uintptr_t)low + size_bytes) & ~(uintptr_t)15;
+    struct strand_context_frame *frame = (struct strand_context_frame *)top - 1;
+    strand_context_frame_fill(frame, strand_context_first, entry);
+    context->sp = frame;
+}
+
+void *strand_context_sp(const struct strand_context *context)
+{
+    return context->sp;
+}

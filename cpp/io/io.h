@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this room share: what io keeps for a scheduler, and the stream's inside. */
+#ifndef STRAND_IO_IO_H
+#define STRAND_IO_IO_H
+
+#include "buffer_pool.h"
+#include "counter.h"
+#include "descriptor.h"
+#include "line_buffer.h"
+#include "operation.h"
+#include "out_buffer.h"
+#include "stream.h"
+
+/* Refills (or emptied buffers) in a row after which a step gives way: descriptors that are always
+ * ready must not keep the others, nor a cancel, from their turn. */
+#define STRAND_IO_SHARE 16
+
+/* Accepted output above which a writer waits for room. */
+#define STRAND_UNSENT_BYTES STRAND_BUFFER_BYTES
+
+struct strand_io {
+    strand_scheduler *scheduler;
+    struct strand_buffer_pool buffers;
+    struct strand_list streams;          /* all whose descriptor is open */
+    struct strand_list zombies;          /* closed, memory still in use */
+    struct strand_list listeners;
+    struct strand_list unsent;           /* streams to be written out when a strand parks */
+    struct strand_list held;             /* streams someone waits for while a strand keeps a line */
+    bool closing;                        /* shutdown: nobody is woken any more */
+    uint64_t lines_in, lines_out, bytes_in, bytes_out, overlong_lines, accept_backoffs;
+};
+
+static inline struct strand_io *strand_io_of(const strand_scheduler *s)
+{
+    return s->attached;
+}
+
+struct strand_stream {
+    struct strand_object object;
+    struct strand_io *io;
+    struct strand_link link;             /* in io's streams, then zombies */
+    struct strand_link unsent;           /* in io's unsent */
+    struct strand_link held;             /* in io's held */
+    struct strand_descriptor descriptor;
+    struct strand_loop_watch watch;
+    int watch_fd;                        /* ours to close: the descriptor itself was watched; or -1 */
+    int64_t deadline_ns;
+    uint8_t standard;                    /* the process's: flushed by close, not closed */
+    uint8_t keep_fd;
+    uint8_t closing;                     /* close has begun: everyone but the closer gets -EBADF */
+    strand_id closer;                    /* 0: it has gone, what is unsent still goes out */
+
+    struct strand_turn reader;
+    struct strand_line_buffer lines;
+    uint8_t line_kept;                   /* the reader has a line, and is elsewhere */
+    uint8_t readable;                    /* perhaps: nothing has said that a read would wait */
+    uint8_t hangup;                      /* the last event said that the end may be near */
+    uint8_t short_read_tells;
+    uint8_t refills;                     /* since the last wait */
+
+    struct strand_turn writer;
+    struct strand_out_buffer out;
+    uint8_t blocked;                     /* the kernel takes no more; an event will tell */
+    uint8_t shut;                        /* for writing */
+    uint8_t emptyings;
+    int out_error;                       /* of accepted output, not yet reported */
+    size_t wake_below;                   /* unsent bytes at which `waiting` goes on */
+};
+
+/* -- stream.c -- */
+/* For a descriptor that is initialised. On error it is still the caller's. */
+int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
+                        const struct strand_stream_options *options, strand_stream **out);
+/* In the loop, from the first time that a call would wait. -EPERM: it cannot be watched. */
+int strand_stream_watch(strand_stream *s);
+/* Waits for the descriptor in `turn`, or, where that cannot be watched, gives way and asks again. */
+int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
+                       const char *reason);
+/* The descriptor goes; the memory when nobody uses it any more. */
+void strand_stream_finish(strand_stream *s);
+void strand_stream_drop_line(strand_stream *s);
+
+/* -- stream_write.c -- */
+/* Writes what can be written without waiting. */
+void strand_stream_drain(strand_stream *s);
+void strand_stream_discard_output(strand_stream *s);
+int strand_stream_take_error(strand_stream *s);
+/* 0: all is with the kernel. Else as a step. */
+int strand_stream_empty_step(struct strand *self, strand_stream *s);
+
+/* -- standard.c -- */
+void strand_standard_disown(strand_scheduler *s);
+
+/* -- listener.c -- */
+void strand_listeners_close(struct strand_io *io);
+
+static inline size_t strand_stream_unsent_bytes(const strand_stream *s)
+{
+    return strand_out_buffer_length(&s->out);
+}
+
+#endif

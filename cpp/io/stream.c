@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "stream.h"
+
+#include <stdlib.h>
+
+#include "io.h"
+#include "socket.h"
+
+static void release(struct strand_object *object)
+{
+    strand_stream *s = CONTAINER_OF(object, strand_stream, object);
+    if (s->line_kept)
+        return;
+    strand_link_remove(&s->held);
+    strand_link_remove(&s->link);
+    strand_line_buffer_close(&s->lines);
+    free(s);
+}
+
+static void wake_readers(strand_stream *s)
+{
+    if (!s->io->closing)
+        strand_wait_wake_all(&s->reader.waiting);
+}
+
+static void go_on_writing(strand_stream *s)
+{
+    s->blocked = 0;
+    strand_stream_drain(s);
+    size_t unsent = strand_stream_unsent_bytes(s);
+    if (!s->io->closing && (unsent < s->wake_below || s->out_error))
+        strand_wait_wake_all(&s->writer.waiting);
+    if (s->closing && s->closer == 0 && unsent == 0)
+        strand_stream_finish(s);
+}
+
+/* The descriptor is edge triggered, so each event is remembered until a call has met -EAGAIN. */
+static void ready(struct strand_loop_watch *watch, unsigned events)
+{
+    strand_stream *s = CONTAINER_OF(watch, strand_stream, watch);
+    const unsigned ends = STRAND_LOOP_HANGUP | STRAND_LOOP_ERROR;
+
+    /* Urgent data stop a read short of what lies behind them, as the end does. */
+    s->hangup = (events & (ends | STRAND_LOOP_PRIORITY)) != 0;
+    if (events & (STRAND_LOOP_READABLE | STRAND_LOOP_PRIORITY | ends)) {
+        s->readable = 1;
+        wake_readers(s);
+    }
+    if (events & (STRAND_LOOP_WRITABLE | ends))
+        go_on_writing(s);
+}
+
+int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
+                        const struct strand_stream_options *options, strand_stream **out)
+{
+    struct strand_io *io = strand_io_of(s);
+    strand_stream *stream = calloc(1, sizeof *stream);
+    if (!stream)
+        return -ENOMEM;
+    stream->object.release = release;
+    stream->io = io;
+    stream->descriptor = *d;
+    stream->watch_fd = -1;
+    stream->deadline_ns = STRAND_FOREVER;
+    stream->keep_fd = options && options->keep_fd;
+    stream->readable = 1;
+    strand_loop_watch_init(&stream->watch, d->fd, ready);
+    strand_turn_init(&stream->reader);
+    strand_turn_init(&stream->writer);
+    strand_line_buffer_init(&stream->lines, &io->buffers, options ? options->max_line_bytes : 0);
+    strand_out_buffer_init(&stream->out, &io->buffers);
+    strand_link_init(&stream->unsent);
+    strand_link_init(&stream->held);
+    strand_list_append(&io->streams, &stream->link);
+    *out = stream;
+    return 0;
+}
+
+int strand_stream_create(strand_scheduler *s, int fd, const struct strand_stream_options *options,
+                         strand_stream **out)
+{
+    struct strand_descriptor d;
+    if (options && options->size < sizeof *options)
+        return -EINVAL;
+    int status = strand_descriptor_init(&d, fd);
+    if (status < 0)
+        return status;
+    status = strand_stream_adopt(s, &d, options, out);
+    if (status < 0) {
+        strand_descriptor_close(&d, true);
+        return status;
+    }
+    (*out)->short_read_tells = strand_socket_short_read_tells(&d);
+    return 0;
+}
+
+int strand_stream_watch(strand_stream *s)
+{
+    if (strand_loop_watched(&s->watch))
+        return 0;
+    int status = strand_loop_add(s->io->scheduler->loop, &s->watch);
+    if (status != -EEXIST)
+        return status;
+
+    /* Another stream has the same descriptor: the loop takes a second name for it. */
+    s->watch_fd = strand_descriptor_duplicate(s->descriptor.fd);
+    if (s->watch_fd < 0)
+        return s->watch_fd;
+    strand_loop_watch_init(&s->watch, s->watch_fd, ready);
+    return strand_loop_add(s->io->scheduler->loop, &s->watch);
+}
+
+int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
+                       const char *reason)
+{
+    int status = strand_stream_watch(s);
+    if (status == -EPERM)
+        return strand_wait_give_way(self, reason);
+    if (status < 0)
+        return status;
+    return strand_wait_arm(self, &turn->waiting, reason, s->deadline_ns, STRAND_WAIT_OUTSIDE);
+}
+
+void strand_stream_finish(strand_stream *s)
+{
+    struct strand_io *io = s->io;
+
+    strand_stream_discard_output(s);
+    strand_loop_remove(io->scheduler->loop, &s->watch);
+    if (s->watch_fd >= 0)
+        strand_socket_close(s->watch_fd);
+    strand_descriptor_close(&s->descriptor, s->keep_fd || s->standard);
+    s->object.closed = true;
+    strand_link_remove(&s->link);
+    strand_list_append(&io->zombies, &s->link);
+    if (s->line_kept && !strand_link_listed(&s->held))
+        strand_list_append(&io->held, &s->held);
+    strand_object_release_unused(&s->object);
+}
+
+void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns)
+{
+    s->deadline_ns = deadline_ns;
+}
+
+void strand_stream_give_up(struct strand *self, strand_stream *s)
+{
+    strand_wait_done(self);
+    if (s->closing) {
+        if (s->closer == self->id)
+            s->closer = 0;
+    } else {
+        if (!s->line_kept)
+            strand_turn_leave(self, &s->reader);
+        strand_turn_leave(self, &s->writer);
+    }
+    strand_operation_end(self);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams: a descriptor with a line buffer on the way in and a coalescing buffer on the way out. All
+ * operations are steps (wait.h): -EAGAIN with self armed, or done. The public functions are loops of
+ * step and park in cpp/runtime; cpp/jni calls the same steps for Java strands.
+ *
+ *             +--------------------- stream ----------------------+
+ *   readers   | [ line buffer: bytes read | lines not yet taken ] |
+ *   queue  -> |                                                   | <-> descriptor <-> loop watch
+ *   writers   | [ out: accepted, not yet with the kernel ]        |
+ *   queue  -> +---------------------------------------------------+
+ *
+ * The step that was given -EAGAIN must be called again by the same strand with the same arguments,
+ * or given up with strand_wait_done + strand_stream_give_up.
+ */
+#ifndef STRAND_IO_STREAM_H
+#define STRAND_IO_STREAM_H
+
+#include "scheduler.h"
+#include "wait.h"
+
+/* What io keeps for each scheduler: at scheduler->attached. */
+struct strand_io;
+
+/* 0, -ENOMEM. Sets s->attached and s->hooks. */
+int strand_io_attach(strand_scheduler *s);
+void strand_io_count(strand_scheduler *s, struct strand_scheduler_stats *out);
+
+int strand_stream_create(strand_scheduler *s, int fd, const struct strand_stream_options *options,
+                         strand_stream **out);
+/* fd 0 or 1, or 2; created at first use. -EBUSY when another scheduler owns it. */
+int strand_stream_standard(strand_scheduler *s, int fd, strand_stream **out);
+
+int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line);
+void strand_stream_release_line(struct strand *self, strand_stream *in);
+ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size);
+/* `newline`: adds one. Accepts all or nothing: 0. */
+int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
+                             bool newline);
+int strand_stream_flush_step(struct strand *self, strand_stream *s);
+int strand_stream_shutdown_step(struct strand *self, strand_stream *s);
+/* Any result but -EAGAIN: the stream is gone (freed once its reader lets go of its line). */
+int strand_stream_close_step(struct strand *self, strand_stream *s);
+
+/* self stops in the middle of an operation (interrupted): leaves queues, lets the next one in. */
+void strand_stream_give_up(struct strand *self, strand_stream *s);
+
+void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io.h"
+
+/* Raw reads of at least this size go past the line buffer when that is empty. */
+#define DIRECT_BYTES ((size_t)4096)
+
+/* The strand that has kept a line until now lets go of it; those who waited for that go on. */
+void strand_stream_drop_line(strand_stream *s)
+{
+    s->line_kept = 0;
+    strand_link_remove(&s->held);
+    if (s->object.closed)
+        strand_object_release_unused(&s->object);
+    else
+        strand_turn_pass(&s->reader);
+}
+
+static int queue_to_read(struct strand *self, strand_stream *in)
+{
+    int status = strand_turn_queue(self, &in->reader, "its turn to read", in->deadline_ns);
+    if (status == -EAGAIN && in->line_kept && !strand_link_listed(&in->held))
+        strand_list_append(&in->io->held, &in->held);
+    return status;
+}
+
+static int enter(struct strand *self, strand_stream *in)
+{
+    if (in->closing)
+        return -EBADF;
+    if (in->reader.holder == self->id) {
+        if (!in->line_kept)
+            return 0;
+        in->line_kept = 0;
+        strand_link_remove(&in->held);
+        if (strand_list_empty(&in->reader.queue))
+            return 0;
+        strand_turn_pass(&in->reader);
+    }
+    if (self->scheduler != in->io->scheduler)
+        return -EPERM;
+    if (strand_turn_free(&in->reader)) {
+        in->reader.holder = self->id;
+        return 0;
+    }
+    return queue_to_read(self, in);
+}
+
+/* The end of a call that keeps no line. */
+static ssize_t leave(struct strand *self, strand_stream *in, ssize_t result)
+{
+    if (result == -EAGAIN)
+        return strand_operation_repeats(self, &in->object);
+    strand_wait_done(self);
+    if (in->reader.holder == self->id) {
+        bool kept = in->line_kept;
+        in->line_kept = 0;
+        if (kept && in->object.closed)
+            strand_object_release_unused(&in->object);
+        else
+            strand_turn_pass(&in->reader);
+    }
+    strand_operation_end(self);
+    return result;
+}
+
+static int wait_for_input(struct strand *self, strand_stream *in)
+{
+    in->refills = 0;
+    int status = strand_stream_wait(self, in, &in->reader, "input");
+    if (status == -EAGAIN) {
+        strand_line_buffer_rest(&in->lines);
+        if (!self->wait.armed)
+            in->readable = 1;      /* gave way: the descriptor cannot be watched, so ask it again */
+    }
+    return status;
+}
+
+/*
+ * A positive count, 0 at the end of input; else as a step. After a short read the descriptor is
+ * empty, which spares one read in two; but not when the end (which makes no further event, since
+ * data and end came in one) may lie behind it.
+ */
+static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size)
+{
+    if (!in->readable)
+        return wait_for_input(self, in);
+    if (in->refills >= STRAND_IO_SHARE) {
+        in->refills = 0;
+        return strand_wait_give_way(self, "others' turn");
+    }
+    ssize_t count = strand_descriptor_read(&in->descriptor, to, size);
+    if (count == -EAGAIN) {
+        in->readable = 0;
+        return wait_for_input(self, in);
+    }
+    if (count < 0)
+        return count;
+    in->refills++;
+    if ((size_t)count < size && in->short_read_tells && !in->hangup && count > 0)
+        in->readable = 0;
+    strand_counter_add(&in->io->bytes_in, (uint64_t)count);
+    return count;
+}
+
+/* 0: the line buffer has more, or knows the end. */
+static int refill(struct strand *self, strand_stream *in)
+{
+    char *to;
+    size_t size;
+    if (!in->readable)
+        return wait_for_input(self, in);
+    int status = strand_line_buffer_room(&in->lines, &to, &size);
+    if (status < 0)
+        return status;
+    ssize_t count = read_some(self, in, to, size);
+    if (count < 0)
+        return (int)count;
+    if (count == 0)
+        strand_line_buffer_end(&in->lines);
+    else
+        strand_line_buffer_filled(&in->lines, (size_t)count);
+    return 0;
+}
+
+static int keep_line(struct strand *self, strand_stream *in)
+{
+    in->line_kept = 1;
+    strand_counter_add(&in->io->lines_in, 1);
+    strand_wait_done(self);
+    strand_operation_end(self);
+    return 1;
+}
+
+int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line)
+{
+    if (line->size < sizeof *line)
+        return -EINVAL;
+    int status = enter(self, in);
+    if (status < 0)
+        return (int)leave(self, in, status);
+    while ((status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
+        status = refill(self, in);
+        if (status < 0)
+            return (int)leave(self, in, status);
+    }
+    if (status == 1)
+        return keep_line(self, in);
+    if (status == -E2BIG)
+        strand_counter_add(&in->io->overlong_lines, 1);
+    else
+        strand_line_buffer_rest(&in->lines);
+    return (int)leave(self, in, status);
+}
+
+void strand_stream_release_line(struct strand *self, strand_stream *in)
+{
+    if (in->line_kept && in->reader.holder == self->id)
+        strand_stream_drop_line(in);
+}
+
+ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size)
+{
+    ssize_t count = enter(self, in);
+    while (count == 0 && size > 0) {
+        count = (ssize_t)strand_line_buffer_take(&in->lines, to, size);
+        if (count > 0 || in->lines.ended)
+            break;
+        if (size < DIRECT_BYTES) {
+            count = refill(self, in);
+            continue;
+        }
+        count = read_some(self, in, to, size);
+        if (count == 0)
+            strand_line_buffer_end(&in->lines);
+        break;
+    }
+    return leave(self, in, count);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io.h"
+
+/* A stream is in scheduler->unsent while it has bytes, and in io's list while writing them may help. */
+static void count_unsent(strand_stream *s)
+{
+    strand_counter_add(&s->io->scheduler->unsent, 1);
+    if (!s->blocked)
+        strand_list_append(&s->io->unsent, &s->unsent);
+}
+
+static void all_sent(strand_stream *s)
+{
+    strand_counter_subtract(&s->io->scheduler->unsent, 1);
+    strand_link_remove(&s->unsent);
+}
+
+void strand_stream_discard_output(strand_stream *s)
+{
+    if (strand_stream_unsent_bytes(s) == 0)
+        return;
+    strand_out_buffer_close(&s->out);
+    all_sent(s);
+}
+
+int strand_stream_take_error(strand_stream *s)
+{
+    int error = s->out_error;
+    s->out_error = 0;
+    return error;
+}
+
+/* A positive count, 0 when it would wait, -errno. */
+static ssize_t write_some(strand_stream *s, const char *from, size_t size)
+{
+    ssize_t count = strand_descriptor_write(&s->descriptor, from, size);
+    if (count == -EAGAIN) {
+        /* What cannot be watched is tried again at the next flush. */
+        s->blocked = strand_stream_watch(s) == 0;
+        return 0;
+    }
+    if (count == 0)
+        return -EIO;
+    if (count > 0)
+        strand_counter_add(&s->io->bytes_out, (uint64_t)count);
+    return count;
+}
+
+void strand_stream_drain(strand_stream *s)
+{
+    while (strand_stream_unsent_bytes(s) > 0 && !s->blocked) {
+        ssize_t count = write_some(s, s->out.bytes + s->out.start, strand_stream_unsent_bytes(s));
+        if (count < 0) {
+            s->out_error = (int)count;
+            strand_stream_discard_output(s);
+            return;
+        }
+        if (count == 0)
+            break;
+        strand_out_buffer_sent(&s->out, (size_t)count);
+        if (strand_stream_unsent_bytes(s) == 0)
+            all_sent(s);
+    }
+    if (s->blocked)
+        strand_link_remove(&s->unsent);
+}
+
+static int enter(struct strand *self, strand_stream *out)
+{
+    if (out->closing)
+        return -EBADF;
+    if (self->scheduler != out->io->scheduler)
+        return -EPERM;
+    return strand_turn_enter(self, &out->writer, "its turn to write", out->deadline_ns);
+}
+
+static int leave(struct strand *self, strand_stream *out, int result)
+{
+    if (result == -EAGAIN)
+        return strand_operation_repeats(self, &out->object);
+    strand_wait_done(self);
+    strand_turn_leave(self, &out->writer);
+    strand_operation_end(self);
+    return result;
+}
+
+static int wait_for_room(struct strand *self, strand_stream *out, size_t below)
+{
+    out->wake_below = below;
+    out->emptyings = 0;
+    return strand_stream_wait(self, out, &out->writer, "room for output");
+}
+
+/* 0: `size` more bytes may be accepted. They are then taken whole, so that a line is never cut by a
+ * cancel or a deadline. */
+static int make_room(struct strand *self, strand_stream *out, size_t size)
+{
+    size_t unsent = strand_stream_unsent_bytes(out);
+    if (unsent == 0 || (unsent < STRAND_UNSENT_BYTES && size <= STRAND_UNSENT_BYTES - unsent))
+        return 0;
+    if (out->emptyings >= STRAND_IO_SHARE) {
+        out->emptyings = 0;
+        return strand_wait_give_way(self, "others' turn");
+    }
+    out->emptyings++;
+    strand_stream_drain(out);
+    if (out->out_error)
+        return strand_stream_take_error(out);
+    if (strand_stream_unsent_bytes(out) < STRAND_UNSENT_BYTES)
+        return 0;
+    return wait_for_room(self, out, STRAND_UNSENT_BYTES);
+}
+
+static int append(strand_stream *out, const void *from, size_t size, bool newline)
+{
+    int status = strand_out_buffer_reserve(&out->out, size + newline);
+    if (status < 0)
+        return status;
+    if (size + newline > 0 && strand_stream_unsent_bytes(out) == 0)
+        count_unsent(out);
+    strand_out_buffer_append(&out->out, from, size);
+    if (newline)
+        strand_out_buffer_append(&out->out, "\n", 1);
+    return 0;
+}
+
+/* More than a buffer holds, with nothing before it: straight from the caller's memory, as far as the
+ * kernel takes it. The room for the rest is there before the first byte goes. */
+static int accept_large(strand_stream *out, const char *from, size_t size, bool newline)
+{
+    size_t done = 0;
+    int status = strand_out_buffer_reserve(&out->out, size + newline);
+    if (status < 0)
+        return status;
+    while (done < size && !out->blocked) {
+        ssize_t count = write_some(out, from + done, size - done);
+        if (count < 0) {
+            strand_out_buffer_close(&out->out);
+            return (int)count;
+        }
+        if (count == 0)
+            break;
+        done += (size_t)count;
+    }
+    if (done == size && !newline) {
+        strand_out_buffer_close(&out->out);
+        return 0;
+    }
+    return append(out, from + done, size - done, newline);
+}
+
+static int accept_bytes(strand_stream *out, const void *from, size_t size, bool newline)
+{
+    int status;
+    if (size >= STRAND_BUFFER_BYTES && strand_stream_unsent_bytes(out) == 0)
+        status = accept_large(out, from, size, newline);
+    else
+        status = append(out, from, size, newline);
+    if (status == 0 && newline)
+        strand_counter_add(&out->io->lines_out, 1);
+    return status;
+}
+
+int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
+                             bool newline)
+{
+    size_t room = STRAND_UNSENT_BYTES - 1;
+    bool free = strand_turn_free(&out->writer) && self->scheduler == out->io->scheduler &&
+                !(out->closing | out->shut) && !out->out_error;
+    if (free && size < room && strand_stream_unsent_bytes(out) < room - size)
+        return accept_bytes(out, from, size, newline);
+
+    if (size >= SIZE_MAX / 2)
+        return -EINVAL;
+    int status = enter(self, out);
+    if (status == 0)
+        status = out->shut ? -EPIPE : strand_stream_take_error(out);
+    if (status == 0)
+        status = make_room(self, out, size + newline);
+    if (status == 0)
+        status = accept_bytes(out, from, size, newline);
+    return leave(self, out, status);
+}
+
+int strand_stream_empty_step(struct strand *self, strand_stream *s)
+{
+    strand_stream_drain(s);
+    if (s->out_error)
+        return strand_stream_take_error(s);
+    return strand_stream_unsent_bytes(s) == 0 ? 0 : wait_for_room(self, s, 1);
+}
+
+int strand_stream_flush_step(struct strand *self, strand_stream *s)
+{
+    int status = enter(self, s);
+    if (status == 0)
+        status = strand_stream_empty_step(self, s);
+    return leave(self, s, status);
+}
+
+int strand_stream_shutdown_step(struct strand *self, strand_stream *s)
+{
+    int status = enter(self, s);
+    if (status == 0)
+        status = strand_stream_empty_step(self, s);
+    if (status == 0 && !s->shut) {
+        status = strand_descriptor_shutdown_write(&s->descriptor);
+        s->shut = status == 0;
+    }
+    return leave(self, s, status);
+}

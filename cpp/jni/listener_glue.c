@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Natives about listeners and connections. */
+#include <errno.h>
+#include <string.h>
+
+#include "glue.h"
+#include "listener.h"
+
+/* The longest address: "unix:" and a path of 107 bytes. */
+#define ADDRESS_BYTES 128
+
+/* An address that is cut would name another place: too long is -EINVAL, as the core says of it. */
+static int address_text(JNIEnv *env, jbyteArray address, char text[ADDRESS_BYTES])
+{
+    if ((*env)->GetArrayLength(env, address) >= ADDRESS_BYTES)
+        return -EINVAL;
+    strand_jni_copy_text(env, address, text, ADDRESS_BYTES);
+    return 0;
+}
+
+static jlong listen_on(JNIEnv *env, jclass class, jlong scheduler, jbyteArray address, jint backlog)
+{
+    (void)class;
+    char text[ADDRESS_BYTES];
+    strand_listener *listener = NULL;
+    int status = address_text(env, address, text);
+    if (status == 0)
+        status = strand_listener_create(strand_jni_pointer(scheduler), text, backlog, &listener);
+    return strand_jni_handle(status, listener);
+}
+
+static jbyteArray listener_name(JNIEnv *env, jclass class, jlong listener)
+{
+    (void)class;
+    char text[ADDRESS_BYTES];
+    if (strand_listener_name(strand_jni_pointer(listener), text, sizeof text) < 0)
+        return NULL;
+    return strand_jni_bytes(env, text, strlen(text));
+}
+
+static jlong accept_step(JNIEnv *env, jclass class, jlong self, jlong listener, jlong deadline_ns)
+{
+    (void)env, (void)class;
+    strand_stream *stream = NULL;
+    int status = strand_accept_step(strand_jni_pointer(self), strand_jni_pointer(listener),
+                                    deadline_ns, &stream);
+    return strand_jni_handle(status, stream);
+}
+
+static void close_listener(JNIEnv *env, jclass class, jlong listener)
+{
+    (void)env, (void)class;
+    strand_listener_destroy(strand_jni_pointer(listener));
+}
+
+static jlong begin_connect(JNIEnv *env, jclass class, jlong scheduler, jbyteArray address)
+{
+    (void)class;
+    char text[ADDRESS_BYTES];
+    struct strand_connecting *connecting = NULL;
+    int status = address_text(env, address, text);
+    if (status == 0)
+        status = strand_connect_begin(strand_jni_pointer(scheduler), text, &connecting);
+    return strand_jni_handle(status, connecting);
+}
+
+static jlong connect_step(JNIEnv *env, jclass class, jlong self, jlong connecting, jlong deadline_ns)
+{
+    (void)env, (void)class;
+    strand_stream *stream = NULL;
+    int status = strand_connect_step(strand_jni_pointer(self), strand_jni_pointer(connecting),
+                                     deadline_ns, &stream);
+    return strand_jni_handle(status, stream);
+}
+
+static void abandon_connect(JNIEnv *env, jclass class, jlong self, jlong connecting)
+{
+    (void)env, (void)class;
+    strand_connect_abandon(strand_jni_pointer(self), strand_jni_pointer(connecting));
+}
+
+static const JNINativeMethod methods[] = {
+    {"listen", "(J[BI)J", (void *)listen_on},
+    {"listenerAddress", "(J)[B", (void *)listener_name},
+    {"acceptStep", "(JJJ)J", (void *)accept_step},
+    {"closeListener", "(J)V", (void *)close_listener},
+    {"beginConnect", "(J[B)J", (void *)begin_connect},
+    {"connectStep", "(JJJ)J", (void *)connect_step},
+    {"abandonConnect", "(JJ)V", (void *)abandon_connect},
+};
+const struct strand_jni_table strand_jni_listener_natives = {
+    methods, sizeof methods / sizeof *methods};

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Natives about streams. Every one that takes `self` is a step: -EAGAIN, and Java parks. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "glue.h"
+#include "stream.h"
+#include "wait.h"
+
+/* What is written from an array passes through here when it is small: no allocation a line. */
+#define SMALL_WRITE_BYTES 4096
+
+static jlong open_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd, jlong max_line_bytes,
+                         jboolean keep_fd)
+{
+    (void)env, (void)class;
+    const struct strand_stream_options options = {
+        .size = sizeof options,
+        .max_line_bytes = (size_t)max_line_bytes,
+        .keep_fd = keep_fd,
+    };
+    strand_stream *stream = NULL;
+    int status = strand_stream_create(strand_jni_pointer(scheduler), fd, &options, &stream);
+    return strand_jni_handle(status, stream);
+}
+
+static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd)
+{
+    (void)env, (void)class;
+    strand_stream *stream = NULL;
+    int status = strand_stream_standard(strand_jni_pointer(scheduler), fd, &stream);
+    return strand_jni_handle(status, stream);
+}
+
+/* The line's bytes into buffer.bytes, which is replaced when it is too small. */
+static int copy_line(JNIEnv *env, jobject buffer, const struct strand_line *line)
+{
+    jbyteArray bytes = (*env)->GetObjectField(env, buffer, strand_jni_cache.line_buffer_bytes);
+    if ((size_t)(*env)->GetArrayLength(env, bytes) < line->length) {
+        bytes = (*env)->NewByteArray(env, (jsize)line->length);
+        if (!bytes)
+            return -ENOMEM;
+        (*env)->SetObjectField(env, buffer, strand_jni_cache.line_buffer_bytes, bytes);
+    }
+    (*env)->SetByteArrayRegion(env, bytes, 0, (jsize)line->length, (const jbyte *)line->text);
+    return 0;
+}
+
+/* length << 2 | ending, or STRAND_JNI_END, or -errno. */
+static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jobject buffer)
+{
+    (void)class;
+    struct strand_line line = {.size = sizeof line};
+    int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
+    if (status <= 0)
+        return status < 0 ? status : STRAND_JNI_END;
+    status = copy_line(env, buffer, &line);
+    strand_stream_release_line(strand_jni_pointer(self), strand_jni_pointer(in));
+    return status < 0 ? status : (jlong)(line.length << 2 | line.ending);
+}
+
+static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jbyteArray from,
+                       jint offset, jint length, jboolean newline)
+{
+    (void)class;
+    char small[SMALL_WRITE_BYTES];
+    char *bytes = length <= SMALL_WRITE_BYTES ? small : malloc((size_t)length);
+    if (!bytes)
+        return -ENOMEM;
+    (*env)->GetByteArrayRegion(env, from, offset, length, (jbyte *)bytes);
+    int status = strand_stream_write_step(strand_jni_pointer(self), strand_jni_pointer(out), bytes,
+                                          (size_t)length, newline);
+    if (bytes != small)
+        free(bytes);
+    return status;
+}
+
+static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, jobject from,
+                              jint offset, jint length, jboolean newline)
+{
+    (void)class;
+    const char *bytes = (*env)->GetDirectBufferAddress(env, from);
+    if (!bytes)
+        return -EINVAL;
+    return strand_stream_write_step(strand_jni_pointer(self), strand_jni_pointer(out),
+                                    bytes + offset, (size_t)length, newline);
+}
+
+static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream)
+{
+    (void)env, (void)class;
+    return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+}
+
+static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream)
+{
+    (void)env, (void)class;
+    return strand_stream_close_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+}
+
+static void give_up(JNIEnv *env, jclass class, jlong self, jlong stream)
+{
+    (void)env, (void)class;
+    strand_wait_done(strand_jni_pointer(self));
+    strand_stream_give_up(strand_jni_pointer(self), strand_jni_pointer(stream));
+}
+
+static void set_deadline(JNIEnv *env, jclass class, jlong stream, jlong deadline_ns)
+{
+    (void)env, (void)class;
+    strand_stream_set_deadline(strand_jni_pointer(stream), deadline_ns);
+}
+
+static const JNINativeMethod methods[] = {
+    {"openStream", "(JIJZ)J", (void *)open_stream},
+    {"standardStream", "(JI)J", (void *)standard_stream},
+    {"readLineStep", "(JJLorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
+    {"writeStep", "(JJ[BIIZ)I", (void *)write_step},
+    {"writeDirectStep", "(JJLjava/nio/ByteBuffer;IIZ)I", (void *)write_direct_step},
+    {"flushStep", "(JJ)I", (void *)flush_step},
+    {"closeStep", "(JJ)I", (void *)close_step},
+    {"giveUp", "(JJ)V", (void *)give_up},
+    {"setDeadline", "(JJ)V", (void *)set_deadline},
+};
+const struct strand_jni_table strand_jni_stream_natives = {
+    methods, sizeof methods / sizeof *methods};

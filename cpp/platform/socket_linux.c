@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int above_standard(int fd)
+{
+    if (fd < 0)
+        return -errno;
+    if (fd > STDERR_FILENO)
+        return fd;
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int status = higher < 0 ? -errno : higher;
+    close(fd);
+    return status;
+}
+
+static int open_socket(int family)
+{
+    return above_standard(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/* Lines are small and wait for answers: Nagle's delay is not for them. */
+static void set_nodelay(int fd)
+{
+    int on = 1;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+static const struct sockaddr *sockaddr_of(const struct strand_address *address)
+{
+    return (const struct sockaddr *)&address->storage;
+}
+
+/* A socket's file whose connections are refused: its server is gone. Other files are never touched,
+ * and connecting to them is refused as well, so the kind is looked at first. */
+static bool remove_stale_file(const struct strand_address *address)
+{
+    struct stat file;
+    const char *path = strand_address_path(address);
+    if (!path || lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode))
+        return false;
+    int fd = open_socket(AF_UNIX);
+    if (fd < 0)
+        return false;
+    bool refused = connect(fd, sockaddr_of(address), address->length) < 0 && errno == ECONNREFUSED;
+    close(fd);
+    return refused && unlink(path) == 0;
+}
+
+static int bind_to(int fd, const struct strand_address *address)
+{
+    if (bind(fd, sockaddr_of(address), address->length) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return -errno;
+    if (!remove_stale_file(address))
+        return -EADDRINUSE;
+    return bind(fd, sockaddr_of(address), address->length) < 0 ? -errno : 0;
+}
+
+static void remember_file(const struct strand_address *address, struct strand_socket_file *file)
+{
+    struct stat now;
+    const char *path = strand_address_path(address);
+    *file = (struct strand_socket_file){0, 0};
+    if (path && lstat(path, &now) == 0)
+        *file = (struct strand_socket_file){now.st_dev, now.st_ino};
+}
+
+int strand_socket_listen(const struct strand_address *address, int backlog,
+                         struct strand_socket_file *file)
+{
+    int on = 1;
+    int fd = open_socket(address->storage.ss_family);
+    if (fd < 0)
+        return fd;
+    if (address->storage.ss_family != AF_UNIX)
+        (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    int status = bind_to(fd, address);
+    if (status < 0) {
+        close(fd);
+        return status;
+    }
+    remember_file(address, file);
+    if (listen(fd, backlog > 0 ? backlog : SOMAXCONN) < 0) {
+        status = -errno;
+        strand_socket_listen_end(fd, address, file);
+        return status;
+    }
+    return fd;
+}
+
+void strand_socket_listen_end(int fd, const struct strand_address *address,
+                              const struct strand_socket_file *file)
+{
+    struct stat now;
+    const char *path = strand_address_path(address);
+    if (path && file->inode && lstat(path, &now) == 0 && now.st_dev == file->device &&
+        now.st_ino == file->inode)
+        unlink(path);
+    close(fd);
+}
+
+int strand_socket_name(int fd, struct strand_address *out)
+{
+    out->length = sizeof out->storage;
+    return getsockname(fd, (struct sockaddr *)&out->storage, &out->length) < 0 ? -errno : 0;
+}
+
+/* accept(2): errors of the network that are already pending on the new socket. */
+static int accept_error(int error)
+{
+    switch (error) {
+    case EPROTO: case ENETDOWN: case ENOPROTOOPT: case EHOSTDOWN: case ENONET: case EHOSTUNREACH:
+    case EOPNOTSUPP: case ENETUNREACH: case ECONNABORTED: case EINTR:
+        return -ECONNABORTED;
+    default:
+        return -error;
+    }
+}
+
+int strand_socket_accept(int listener)
+{
+    struct strand_address peer = {.length = sizeof peer.storage};
+    int fd = accept4(listener, (struct sockaddr *)&peer.storage, &peer.length,
+                     SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return accept_error(errno);
+    if (peer.storage.ss_family != AF_UNIX)
+        set_nodelay(fd);
+    return above_standard(fd);
+}
+
+int strand_socket_connect(const struct strand_address *address, bool *pending)
+{
+    int fd = open_socket(address->storage.ss_family);
+    if (fd < 0)
+        return fd;
+    if (address->storage.ss_family != AF_UNIX)
+        set_nodelay(fd);
+    *pending = false;
+    if (connect(fd, sockaddr_of(address), address->length) == 0)
+        return fd;
+    if (errno == EINPROGRESS || errno == EINTR) {
+        *pending = true;
+        return fd;
+    }
+    int status = -errno;
+    close(fd);
+    return status;
+}
+
+int strand_socket_connected(int fd)
+{
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (poll(&ready, 1, 0) == 0)
+        return -EAGAIN;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -errno : -error;
+}
+
+void strand_socket_close(int fd)
+{
+    close(fd);
+}
+
+bool strand_socket_short_read_tells(const struct strand_descriptor *d)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    if (d->kind == STRAND_DESCRIPTOR_PIPE)
+        return !(fcntl(d->fd, F_GETFL) & O_DIRECT);
+    return d->kind == STRAND_DESCRIPTOR_SOCKET &&
+           getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}

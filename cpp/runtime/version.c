@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <strand/strand.h>
+
+const char *strand_version(void)
+{
+    return STRAND_VERSION;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dumps: one line a strand. The holder writes them, since it alone may look at control blocks; a
+ * dump that another thread asks for is written at the holder's next look outside. When the carrier
+ * gives none of those for a second, the answer is that it is held.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "scheduler.h"
+
+static void write_all(int fd, const char *text, size_t length)
+{
+    while (length) {
+        ssize_t written = write(fd, text, length);
+        if (written < 0 && errno != EINTR)
+            return;
+        if (written > 0) {
+            text += written;
+            length -= (size_t)written;
+        }
+    }
+}
+
+__attribute__((format(printf, 2, 3))) static void print(int fd, const char *format, ...)
+{
+    char line[256];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    if (length >= (int)sizeof line)
+        length = sizeof line - 1;
+    if (length > 0)
+        write_all(fd, line, (size_t)length);
+}
+
+static void describe(const struct strand *strand, int64_t now_ns, int fd)
+{
+    const char *kind = strand->kind == STRAND_HOSTED ? "hosted" : "native";
+    const char *quote = strand->name[0] ? "\"" : "";
+    const char *gap = strand->name[0] ? " " : "";
+    if (strand->state == STRAND_PARKED && strand->wait.armed)
+        print(fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap, quote,
+              strand->name, quote, kind, strand->wait.reason,
+              (double)(now_ns - strand->wait.since_ns) / 1e9);
+    else
+        print(fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand->id, gap, quote, strand->name,
+              quote, kind, strand_state_name((enum strand_state)strand->state));
+}
+
+void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd)
+{
+    int64_t now_ns = strand_clock_now_ns();
+    print(fd, "strand: %s (%" PRIu64 " strands, %" PRIu64 " arriving)\n", why, s->live,
+          (uint64_t)atomic_load(&s->arriving));
+    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next)
+        describe(CONTAINER_OF(link, struct strand, all), now_ns, fd);
+}
+
+void strand_scheduler_serve_dump(strand_scheduler *s)
+{
+    if (__atomic_load_n(&s->dump_fd, __ATOMIC_RELAXED) < 0)
+        return;
+    pthread_mutex_lock(&s->guest_lock);
+    if (s->dump_fd >= 0)
+        strand_scheduler_write_dump(s, "dump", s->dump_fd);
+    __atomic_store_n(&s->dump_fd, -1, __ATOMIC_RELAXED);
+    pthread_cond_broadcast(&s->dump_served);
+    pthread_mutex_unlock(&s->guest_lock);
+}
+
+static struct timespec in_one_second(void)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec++;
+    return deadline;
+}
+
+/* Under guest_lock. */
+static void ask_holder(strand_scheduler *s, int fd)
+{
+    while (s->dump_fd >= 0)
+        pthread_cond_wait(&s->dump_served, &s->guest_lock);
+    __atomic_store_n(&s->dump_fd, fd, __ATOMIC_RELAXED);
+    strand_scheduler_nudge(s);
+    struct timespec deadline = in_one_second();
+    int status = 0;
+    while (s->dump_fd >= 0 && status == 0)
+        status = pthread_cond_timedwait(&s->dump_served, &s->guest_lock, &deadline);
+    if (s->dump_fd >= 0) {
+        __atomic_store_n(&s->dump_fd, -1, __ATOMIC_RELAXED);
+        pthread_cond_broadcast(&s->dump_served);
+        print(fd, "strand: no dump: the carrier has not looked outside for a second\n");
+    }
+}
+
+void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_scheduler *s, int fd)
+{
+    if (held == s) {
+        strand_scheduler_write_dump(s, "dump", fd);
+        return;
+    }
+    /* With nobody running it, the caller is the holder for a moment. */
+    uint32_t idle = 0;
+    if (atomic_compare_exchange_strong(&s->running, &idle, 1)) {
+        strand_inbox_drain(s);
+        strand_scheduler_write_dump(s, "dump", fd);
+        atomic_store(&s->running, 0);
+        return;
+    }
+    pthread_mutex_lock(&s->guest_lock);
+    ask_holder(s, fd);
+    pthread_mutex_unlock(&s->guest_lock);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosted.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "wait.h"
+
+int strand_hosted_create(strand_scheduler *s, const char *name, struct strand **out)
+{
+    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
+        return -ECANCELED;
+    if (strand_counter_read(&s->live) + atomic_load(&s->arriving) >= s->max_strands)
+        return -EAGAIN;
+    struct strand *strand = aligned_alloc(64, (sizeof *strand + 63) & ~(size_t)63);
+    if (!strand)
+        return -ENOMEM;
+    strand_control_init(strand, STRAND_HOSTED, s);
+    if (name)
+        strncat(strand->name, name, STRAND_NAME_BYTES - 1);
+    if (!strand_table_take(NULL, s, strand)) {
+        free(strand);
+        return -ENOMEM;
+    }
+    atomic_fetch_add(&s->arriving, 1);
+    *out = strand;
+    return 0;
+}
+
+/* The holder's: out of NEW, PARKED, or queued by the core a moment ago. */
+static void ready_here(struct strand *strand)
+{
+    switch ((enum strand_state)strand->state) {
+    case STRAND_NEW:
+        strand_arrive(strand);
+        break;
+    case STRAND_PARKED:
+        strand_unparked(strand);
+        break;
+    case STRAND_READY:
+    case STRAND_RUNNING:
+    case STRAND_FINISHED:
+        break;
+    }
+    strand->unpark = 0;     /* its host has unparked it by itself */
+}
+
+int strand_hosted_ready(strand_scheduler *held, strand_id id)
+{
+    struct strand_slot *slot = strand_table_find(id);
+    if (!slot)
+        return -ESRCH;
+    if (held && strand_slot_is(slot, id) &&
+        __atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED) == held) {
+        ready_here(slot->strand);
+        return 0;
+    }
+    strand_scheduler *s;
+    int status = strand_slot_post(slot, id, STRAND_POST_READY, &s);
+    if (status == 1)
+        strand_inbox_push(s, slot);
+    return status < 0 ? status : 0;
+}
+
+void strand_hosted_abandon(strand_id id)
+{
+    struct strand_slot *slot = strand_table_find(id);
+    strand_scheduler *s;
+    if (slot && strand_slot_post(slot, id, STRAND_POST_ABANDON, &s) == 1)
+        strand_inbox_push(s, slot);
+}
+
+/* Through all states at once: it has never run. */
+void strand_hosted_end_unbegun(struct strand *strand)
+{
+    CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
+    atomic_fetch_sub(&strand->scheduler->arriving, 1);
+    strand_scheduler_adopt(strand);
+    strand_become(strand, STRAND_READY);
+    strand_become(strand, STRAND_RUNNING);
+    strand_scheduler_end(strand);
+    strand_scheduler_release(strand);
+}
+
+static void dispose(strand_scheduler *s, struct strand *previous,
+                    enum strand_disposition disposition)
+{
+    if (disposition == STRAND_DISPOSED_FINISHED) {
+        if (s->hooks.flush)
+            s->hooks.flush(s);
+        strand_scheduler_end(previous);
+        strand_scheduler_release(previous);
+    } else if (disposition == STRAND_DISPOSED_YIELDED) {
+        strand_ready_append(s, previous);
+        previous->unpark = 0;
+    } else {
+        if (s->hooks.flush)
+            s->hooks.flush(s);
+        if (previous->wait.armed || !previous->unpark)
+            strand_parked(previous);
+        else
+            strand_ready_append(s, previous);
+    }
+}
+
+int strand_hosted_next(strand_scheduler *s, struct strand *previous,
+                       enum strand_disposition disposition, struct strand **next, bool *unpark)
+{
+    if (previous)
+        dispose(s, previous, disposition);
+    int status = strand_scheduler_turn(s, next);
+    if (*next) {
+        *unpark = (*next)->unpark;
+        (*next)->unpark = 0;
+    }
+    return status;
+}
+
+int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
+                       enum strand_disposition disposition, struct strand **next)
+{
+    *next = NULL;
+    if (previous)
+        dispose(s, previous, disposition);
+    struct strand *first = s->ready.first;
+    if (!first || first->kind == STRAND_NATIVE || s->budget == 0)
+        return 1;
+    strand_ready_take(s);
+    strand_become(first, STRAND_RUNNING);
+    strand_counter_add(&s->switches, 1);
+    s->budget--;
+    first->unpark = 0;
+    *next = first;
+    return 0;
+}
+
+int strand_hosted_wait_in_place(struct strand *self)
+{
+    if (self->wait.inside) {
+        strand_wait_done(self);
+        return -EPERM;
+    }
+    if (self->wait.armed)
+        strand_scheduler_wait_in_place(self->scheduler, self);
+    self->unpark = 0;
+    return 0;
+}

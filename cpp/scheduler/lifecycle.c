@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "descriptor.h"
+#include "guard.h"
+#include "scheduler.h"
+
+enum { DEFAULT_STACK_BYTES = 64 * 1024, DEFAULT_POLL_BOUND = 1024 };
+static const int64_t DEFAULT_GRACE_NS = 1000000000;
+
+static enum strand_stack_guards choose_guards(enum strand_guards wish)
+{
+    if (wish == STRAND_GUARDS_NONE)
+        return STRAND_STACK_GUARDS_NONE;
+    if (wish == STRAND_GUARDS_AUTO && strand_guard_lightweight_works())
+        return STRAND_STACK_GUARDS_LIGHTWEIGHT;
+    return STRAND_STACK_GUARDS_MPROTECT;
+}
+
+static int check_options(const struct strand_scheduler_options *options)
+{
+    if (options->size < sizeof *options)
+        return -EINVAL;
+    if ((unsigned)options->guards > STRAND_GUARDS_NONE || options->grace_ns < 0)
+        return -EINVAL;
+    return options->stack_bytes ? strand_stack_class_for(options->stack_bytes) : 0;
+}
+
+static void take_options(strand_scheduler *s, const struct strand_scheduler_options *options)
+{
+    s->default_stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
+    s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
+    s->guards = choose_guards(options->guards);
+    s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
+    s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
+}
+
+static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
+{
+    (void)events;
+    strand_wakefd_drain(watch->fd);
+}
+
+static int open_inbox(strand_scheduler *s)
+{
+    s->inbox.wakefd = strand_wakefd_create();
+    if (s->inbox.wakefd < 0)
+        return s->inbox.wakefd;
+    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd, inbox_ready);
+    int status = strand_loop_add(s->loop, &s->inbox.watch);
+    if (status < 0)
+        strand_wakefd_close(s->inbox.wakefd);
+    return status;
+}
+
+static void close_inbox(strand_scheduler *s)
+{
+    strand_loop_remove(s->loop, &s->inbox.watch);
+    strand_wakefd_close(s->inbox.wakefd);
+}
+
+static void init_fields(strand_scheduler *s)
+{
+    strand_list_init(&s->all);
+    strand_sanitizer_init_carrier(&s->carrier_sanitizer);
+    pthread_mutex_init(&s->guest_lock, NULL);
+    pthread_cond_init(&s->dump_served, NULL);
+    s->budget = s->poll_bound;
+    s->dump_fd = -1;
+    s->now_ns = strand_clock_now_ns();
+    s->fork_epoch = strand_fork_epoch();
+}
+
+int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out)
+{
+    static const struct strand_scheduler_options defaults = {.size = sizeof defaults};
+    if (!options)
+        options = &defaults;
+    if (!out)
+        return -EINVAL;
+    int status = check_options(options);
+    if (status < 0)
+        return status;
+
+    strand_scheduler *s = calloc(1, sizeof *s);
+    if (!s)
+        return -ENOMEM;
+    take_options(s, options);
+    status = strand_loop_create(&s->loop);
+    if (status < 0)
+        goto free_scheduler;
+    status = open_inbox(s);
+    if (status < 0)
+        goto destroy_loop;
+    status = strand_stack_pool_create(s->guards, &s->stacks);
+    if (status < 0)
+        goto close_inbox;
+    status = strand_stack_pool_create(s->guards, &s->guest_stacks);
+    if (status < 0)
+        goto destroy_stacks;
+    init_fields(s);
+    *out = s;
+    return 0;
+
+destroy_stacks:
+    strand_stack_pool_destroy(s->stacks);
+close_inbox:
+    close_inbox(s);
+destroy_loop:
+    strand_loop_destroy(s->loop);
+free_scheduler:
+    free(s);
+    return status;
+}
+
+/* Posters that found a strand alive are still on their way with its entry; each arrives. */
+static void wait_for_posters(strand_scheduler *s)
+{
+    strand_inbox_drain(s);
+    while (s->undelivered) {
+        sched_yield();
+        strand_inbox_drain(s);
+    }
+    while (atomic_load(&s->inbox.pushing))
+        sched_yield();
+}
+
+void strand_scheduler_destroy(strand_scheduler *s)
+{
+    CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
+    wait_for_posters(s);
+    if (s->results_kept)
+        strand_table_forget_results(s);
+    strand_slot_cache_spill(&s->slots);
+    strand_stack_pool_destroy(s->guest_stacks);
+    strand_stack_pool_destroy(s->stacks);
+    close_inbox(s);
+    strand_loop_destroy(s->loop);
+    free(s->timers.heap);
+    pthread_cond_destroy(&s->dump_served);
+    pthread_mutex_destroy(&s->guest_lock);
+    free(s);
+}
+
+int strand_scheduler_abandon(strand_scheduler *s)
+{
+    strand_inbox_drain(s);
+    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next) {
+        struct strand *strand = CONTAINER_OF(link, struct strand, all);
+        strand_slot_end(NULL, strand_table_find(strand->id), false, NULL);
+    }
+    return 0;
+}

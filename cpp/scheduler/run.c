@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The carrier's own frames.
+ *
+ *          +--------------------------------------------------------------+
+ *          v                                                              |
+ *   budget spent or queue empty?  -- yes --> look outside: stop asked? inbox, timers, loop;
+ *          | no                              nothing ready: wait in the loop, or it is over
+ *          v
+ *   take the first: native -> run it (it and its successors come back here); hosted -> to the host
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "scheduler.h"
+#include "wait.h"
+
+int strand_scheduler_enter(strand_scheduler *s)
+{
+    if (strand_scheduler_held() || s->fork_epoch != strand_fork_epoch())
+        return -EPERM;
+    uint32_t idle = 0;
+    if (!atomic_compare_exchange_strong(&s->running, &idle, 1))
+        return -EBUSY;
+    strand_scheduler_hold(s);
+    s->now_ns = strand_clock_now_ns();
+    s->budget = 0;      /* look outside before the first strand */
+    return 0;
+}
+
+void strand_scheduler_leave(strand_scheduler *s)
+{
+    strand_scheduler_hold(NULL);
+    if (s->stop_deadline_ns)
+        atomic_store(&s->inbox.stop_requested, 0);
+    s->stop_deadline_ns = 0;
+    atomic_store(&s->running, 0);
+}
+
+static void begin_stop(strand_scheduler *s)
+{
+    s->stop_deadline_ns = strand_clock_deadline_ns(strand_clock_now_ns(), s->grace_ns);
+    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next)
+        strand_cancel_here(CONTAINER_OF(link, struct strand, all));
+}
+
+static bool over(strand_scheduler *s)
+{
+    return s->live == 0 && atomic_load(&s->arriving) == 0 && s->unsent == 0;
+}
+
+static bool deadlocked(strand_scheduler *s)
+{
+    return s->live && s->inside == s->live && atomic_load(&s->arriving) == 0 && s->unsent == 0;
+}
+
+static bool outside_has_news(strand_scheduler *s)
+{
+    return atomic_load(&s->inbox.top) ||
+           (atomic_load(&s->inbox.stop_requested) && !s->stop_deadline_ns);
+}
+
+static int64_t time_to_wait_ns(const strand_scheduler *s)
+{
+    int64_t until_ns = s->timers.count ? s->timers.heap[0]->deadline_ns : STRAND_FOREVER;
+    if (s->stop_deadline_ns && s->stop_deadline_ns < until_ns)
+        until_ns = s->stop_deadline_ns;
+    if (until_ns == STRAND_FOREVER)
+        return STRAND_FOREVER;
+    return until_ns > s->now_ns ? until_ns - s->now_ns : 0;
+}
+
+static void poll_loop(strand_scheduler *s, int64_t timeout_ns)
+{
+    strand_counter_add(&s->polls, 1);
+    strand_loop_poll(s->loop, timeout_ns);
+    s->now_ns = strand_clock_now_ns();
+}
+
+/* Nothing is ready: waits for the outside, unless it has spoken since the caller looked. */
+static void wait_outside(strand_scheduler *s)
+{
+    atomic_store(&s->inbox.sleeping, 1);
+    if (!outside_has_news(s))
+        poll_loop(s, time_to_wait_ns(s));
+    atomic_store(&s->inbox.sleeping, 0);
+}
+
+/* Whether a look needs the clock or the kernel at all: strands that only yield pay for neither. */
+static bool has_outside(const strand_scheduler *s)
+{
+    return s->timers.count || s->stop_deadline_ns || strand_loop_count(s->loop) > 1;
+}
+
+static void gather(strand_scheduler *s)
+{
+    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_acquire) &&
+        !s->stop_deadline_ns)
+        begin_stop(s);
+    strand_inbox_drain(s);
+    strand_scheduler_serve_dump(s);
+}
+
+int strand_scheduler_look_outside(strand_scheduler *s)
+{
+    s->budget = s->poll_bound;
+    gather(s);
+    if (s->ready.first) {
+        if (has_outside(s))
+            poll_loop(s, 0);
+    } else if (over(s)) {
+        return 0;
+    } else if (deadlocked(s) && !s->stop_deadline_ns) {
+        strand_scheduler_write_dump(s, "deadlock: every strand waits for another", STDERR_FILENO);
+        return -EDEADLK;
+    } else {
+        wait_outside(s);
+    }
+    strand_scheduler_fire_timers(s);
+    if (s->stop_deadline_ns && s->now_ns >= s->stop_deadline_ns) {
+        strand_scheduler_write_dump(s, "stop: these would not end", STDERR_FILENO);
+        return 0;
+    }
+    return 1;
+}
+
+void strand_scheduler_wait_in_place(strand_scheduler *s, const struct strand *strand)
+{
+    strand_counter_add(&s->pinned_waits, 1);
+    while (strand->wait.armed) {
+        gather(s);
+        if (!strand->wait.armed)
+            break;
+        wait_outside(s);
+        strand_scheduler_fire_timers(s);
+    }
+}
+
+int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
+{
+    *hosted = NULL;
+    for (;;) {
+        if (s->budget == 0 || !s->ready.first) {
+            int status = strand_scheduler_look_outside(s);
+            if (status <= 0)
+                return status;
+            continue;
+        }
+        struct strand *next = strand_ready_take(s);
+        if (next->kind == STRAND_NATIVE) {
+            strand_scheduler_run_native(s, next);
+            continue;
+        }
+        strand_become(next, STRAND_RUNNING);
+        strand_counter_add(&s->switches, 1);
+        s->budget--;
+        *hosted = next;
+        return 0;
+    }
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler: who runs next.
+ *
+ *            other threads                         the holder
+ *   strand_wake, cancel, spawn, stop      spawn, yield, wake, timers, loop
+ *                 |                                    |
+ *                 v                                    v
+ *            [ inbox ] --- strand_inbox_drain --> [ ready queue ] --> next strand
+ *         lock-free push, eventfd                  intrusive FIFO
+ *
+ * The holder is the one thread that may touch all this just now: the carrier inside run, or the
+ * thread to which the carrier's baton was handed (hosted strands on JDK 17). Functions marked
+ * "any thread" go through the table and the inbox.
+ */
+#ifndef STRAND_SCHEDULER_SCHEDULER_H
+#define STRAND_SCHEDULER_SCHEDULER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "control.h"
+#include "counter.h"
+#include "loop.h"
+#include "table.h"
+
+struct strand_ready_queue {
+    struct strand *first, *last;
+};
+
+/* A binary heap by (deadline, sequence). */
+struct strand_timers {
+    struct strand_timer **heap;
+    size_t count, capacity;
+    uint64_t next_sequence;
+};
+
+struct strand_inbox {
+    struct strand_slot *_Atomic top;   /* last posted first */
+    _Atomic uint32_t sleeping;         /* the holder is about to wait in the loop */
+    _Atomic uint32_t pushing;          /* posters between their push and the end of their signal */
+    _Atomic uint32_t stop_requested;
+    int wakefd;
+    struct strand_loop_watch watch;
+};
+
+/* What the room above wants done; set once by it at init. */
+struct strand_scheduler_hooks {
+    void (*flush)(strand_scheduler *s);        /* a strand parks or ends: let its output go */
+    void (*close)(strand_scheduler *s);        /* shutdown: release what is attached */
+};
+
+struct strand_scheduler {
+    /* Touched by each switch. */
+    struct strand_ready_queue ready;
+    struct strand *current;                    /* NULL on the carrier itself */
+    unsigned budget;                           /* switches left until the next look outside */
+    unsigned poll_bound;
+    uint64_t switches;
+    struct strand_context carrier;             /* where run's own frames wait while a strand runs */
+    struct strand_sanitizer carrier_sanitizer;
+
+    struct strand_loop *loop;
+    struct strand_timers timers;
+    int64_t now_ns;                            /* read at each look outside */
+    struct strand_inbox inbox;
+
+    struct strand_stack_pool *stacks;          /* the holder's */
+    struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
+    pthread_mutex_t guest_lock;
+    struct strand_slot_cache slots;
+    struct strand_list all;                    /* the living */
+
+    uint64_t live;                             /* spawned and not finished ... */
+    _Atomic uint64_t arriving;                 /* ... and those still on their way through the inbox */
+    uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;
+    uint64_t parked;
+    uint64_t inside;                           /* of these, only another strand can wake them */
+    uint64_t unsent;                           /* streams with accepted output that is not yet with the
+                                                  kernel; io counts, run does not end before it is 0 */
+    uint64_t undelivered;                      /* entries that ended while POSTED */
+    uint64_t results_kept;
+
+    struct strand *departed;                   /* has finished; its stack is left, not yet released */
+    void (*call)(void *);                      /* strand_call_on_carrier's request */
+    void *call_argument;
+    struct strand *caller;
+
+    int dump_fd;                               /* a dump asked for by another thread, or -1; guest_lock */
+    pthread_cond_t dump_served;
+
+    int64_t stop_deadline_ns;                  /* of the grace period; 0 while not stopping */
+    int64_t grace_ns;
+    size_t default_stack_bytes, max_strands;
+    enum strand_stack_guards guards;
+    _Atomic uint32_t running;
+    uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
+
+    struct strand_scheduler_hooks hooks;
+    void *attached;                            /* io's part: streams with output, its counters */
+};
+
+/* -- create, destroy (lifecycle.c) -- */
+int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out);
+/* Everything has ended. Waits for posters that are on their way. */
+void strand_scheduler_destroy(strand_scheduler *s);
+/* Some would not end: their ids become stale, and the memory is left alone. 0. */
+int strand_scheduler_abandon(strand_scheduler *s);
+/* This room's part of the statistics. Any thread. */
+void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *out);
+
+/* -- spawn and end (spawn.c) -- */
+/* held: the scheduler whose holder the caller is, or NULL. */
+int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
+                           const struct strand_options *options, strand_entry entry, void *argument,
+                           strand_id *id);
+
+/* -- wake, cancel from anywhere (post.c); held as above -- */
+int strand_scheduler_wake(strand_scheduler *held, strand_id id);
+int strand_scheduler_cancel(strand_scheduler *held, strand_id id);
+void strand_scheduler_request_stop(strand_scheduler *s);
+/* Makes the holder look outside soon. Any thread. */
+void strand_scheduler_nudge(strand_scheduler *s);
+
+/* -- steps (wait.h says what a step is) -- */
+int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, void **result);
+int strand_park_step(struct strand *self, const char *reason, int64_t deadline_ns);
+int strand_sleep_step(struct strand *self, int64_t deadline_ns);
+
+/* One wait for a descriptor; lives in the frame of the one who waits. */
+struct strand_fd_wait {
+    struct strand_loop_watch watch;
+    struct strand *strand;
+    int fd, own_fd;          /* own_fd: a duplicate where fd itself is watched already, or -1 */
+    unsigned events;         /* poll(2)'s */
+};
+void strand_fd_wait_init(struct strand_fd_wait *wait, struct strand *self, int fd, unsigned events);
+int strand_fd_wait_step(struct strand_fd_wait *wait, int64_t deadline_ns);
+/* After the last step, whatever it gave. */
+void strand_fd_wait_close(struct strand_fd_wait *wait);
+
+/* -- locals and defers (locals.c) -- */
+int strand_locals_create_key(void (*destroy)(void *), strand_key *key);
+int strand_locals_set(struct strand *self, strand_key key, void *value);
+void *strand_locals_get(const struct strand *self, strand_key key);
+int strand_deferred_push(struct strand *self, void (*fn)(void *), void *arg);
+void strand_deferred_run(struct strand *self);
+
+/* -- timers (timers.c) -- */
+int strand_timers_add(struct strand_timers *timers, struct strand_timer *timer);   /* 0, -ENOMEM */
+void strand_timers_remove(struct strand_timers *timers, struct strand_timer *timer);
+
+/* -- run (run.c) -- */
+/* The caller becomes the holder: 0, -EBUSY, -EPERM (a holder already, or the child of a fork). */
+int strand_scheduler_enter(strand_scheduler *s);
+void strand_scheduler_leave(strand_scheduler *s);
+/*
+ * Native strands run until a hosted one is next (it: RUNNING, in *hosted) or it is over: 0 all have
+ * finished or the stop has run its course, -EDEADLK. *hosted is NULL then.
+ */
+int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted);
+
+/* Current, on this OS thread: never inlined, since an address of thread-local storage must not be
+ * kept over a switch. NULL outside. */
+strand_scheduler *strand_scheduler_held(void);
+void strand_scheduler_hold(strand_scheduler *s);
+/* errno of this OS thread, under the same rule. */
+int strand_errno(void);
+void strand_errno_restore(int value);
+
+/* One look outside: inbox, timers, loop; waits when nothing is ready. 1: go on, 0: over, -EDEADLK. */
+int strand_scheduler_look_outside(strand_scheduler *s);
+/* The same for the sake of one armed strand that cannot leave the carrier: others become ready, but
+ * none runs. */
+void strand_scheduler_wait_in_place(strand_scheduler *s, const struct strand *strand);
+
+/* -- dump (dump.c) -- */
+void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd);   /* the holder */
+void strand_scheduler_serve_dump(strand_scheduler *s);
+void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_scheduler *s, int fd);
+
+/* -- between the files of this room -- */
+void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot);
+void strand_inbox_drain(strand_scheduler *s);
+int strand_scheduler_retry(strand_id id);                     /* any thread: POST_RETRY */
+void strand_cancel_here(struct strand *strand);
+void strand_wake_here(struct strand *strand);
+void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
+void strand_scheduler_adopt(struct strand *strand);           /* into the living */
+void strand_scheduler_end(struct strand *strand);             /* joiners, entry, counters */
+void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
+void strand_joiners_wake(struct strand *strand, void *result);
+void strand_watchers_wake(strand_id id, void *result);
+void strand_join_forget(struct strand *self);
+void strand_scheduler_fire_timers(strand_scheduler *s);
+void strand_parked(struct strand *strand);                    /* RUNNING -> PARKED, counted */
+void strand_unparked(struct strand *strand);                  /* PARKED -> READY, counted, appended */
+uint32_t strand_fork_epoch(void);
+
+/* -- for native strands (switch.c) -- */
+void strand_locals_destroy(struct strand *self);
+__attribute__((noreturn)) void strand_scheduler_finish(strand_scheduler *s, struct strand *self);
+void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand);
+int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), void *arg);
+void strand_context_begin(void *value);                       /* the first frame of a native strand */
+/* Parks the current strand, which has armed a wait; returns when it runs again. */
+void strand_scheduler_park(strand_scheduler *s);
+void strand_scheduler_yield(strand_scheduler *s);
+
+static inline void strand_ready_append(strand_scheduler *s, struct strand *strand)
+{
+    strand_become(strand, STRAND_READY);
+    strand->next = NULL;
+    if (s->ready.last)
+        s->ready.last->next = strand;
+    else
+        s->ready.first = strand;
+    s->ready.last = strand;
+}
+
+static inline struct strand *strand_ready_take(strand_scheduler *s)
+{
+    struct strand *first = s->ready.first;
+    if (first) {
+        s->ready.first = first->next;
+        if (!s->ready.first)
+            s->ready.last = NULL;
+    }
+    return first;
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Native strands leave and take the carrier here. A strand that leaves switches straight to the next
+ * ready native strand; to the carrier's own frames (run.c) only when there is none, when the next is
+ * hosted, when it is time to look outside, or when it has ended.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "scheduler.h"
+#include "wait.h"
+
+static void switch_strands(strand_scheduler *s, struct strand *from, struct strand *to)
+{
+    (void)s;
+    strand_sanitizer_leave(&from->sanitizer, &to->sanitizer, false);
+    struct strand *came_from = strand_context_switch(&from->context, &to->context, from);
+    (void)came_from;
+    strand_sanitizer_arrive(&from->sanitizer, came_from ? &came_from->sanitizer
+                                                        : &s->carrier_sanitizer);
+}
+
+static void switch_to_carrier(strand_scheduler *s, struct strand *from)
+{
+    s->current = NULL;
+    strand_sanitizer_leave(&from->sanitizer, &s->carrier_sanitizer, false);
+    struct strand *came_from = strand_context_switch(&from->context, &s->carrier, from);
+    (void)came_from;
+    strand_sanitizer_arrive(&from->sanitizer, came_from ? &came_from->sanitizer
+                                                        : &s->carrier_sanitizer);
+}
+
+/* The strand after next: its block, so that its stack pointer is here when its turn comes. */
+static inline void prefetch_after(const struct strand *next)
+{
+    const struct strand *after = next->next;
+    if (after) {
+        __builtin_prefetch(strand_context_sp(&after->context));
+        __builtin_prefetch(after->next);
+    }
+}
+
+/* `self` stands where it belongs (the queue's tail, or parked). Returns when it runs again. */
+static void leave(strand_scheduler *s, struct strand *self)
+{
+    struct strand *next = s->ready.first;
+    if (!next || next->kind != STRAND_NATIVE || s->budget == 0) {
+        switch_to_carrier(s, self);
+        return;
+    }
+    prefetch_after(next);
+    strand_ready_take(s);
+    strand_become(next, STRAND_RUNNING);
+    s->budget--;
+    strand_counter_add(&s->switches, 1);
+    if (next == self)
+        return;
+    s->current = next;
+    switch_strands(s, self, next);
+}
+
+void strand_scheduler_yield(strand_scheduler *s)
+{
+    int saved_errno = strand_errno();
+    strand_ready_append(s, s->current);
+    leave(s, s->current);
+    strand_errno_restore(saved_errno);
+}
+
+void strand_scheduler_park(strand_scheduler *s)
+{
+    struct strand *self = s->current;
+    int saved_errno = strand_errno();
+    if (s->hooks.flush)
+        s->hooks.flush(s);
+    if (self->wait.armed)
+        strand_parked(self);
+    else
+        strand_ready_append(s, self);
+    leave(s, self);
+    strand_errno_restore(saved_errno);
+}
+
+/* The first frame: what the first switch to a strand brings. */
+void strand_context_begin(void *value)
+{
+    struct strand *came_from = value;
+    strand_scheduler *s = strand_scheduler_held();
+    struct strand *self = s->current;
+    strand_sanitizer_arrive(&self->sanitizer, came_from ? &came_from->sanitizer
+                                                        : &s->carrier_sanitizer);
+    self->entry(self->argument);
+    strand_scheduler_finish(self->scheduler, self);
+}
+
+/* Ends the child of a fork whose strand comes to its end there: the parent's queue is not its own. */
+static void refuse_in_child_of_fork(const strand_scheduler *s)
+{
+    if (s->fork_epoch == strand_fork_epoch())
+        return;
+    static const char text[] = "strand: a strand ended in the child of a fork; the child exits\n";
+    ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
+    (void)written;
+    _exit(EXIT_FAILURE);
+}
+
+void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
+{
+    refuse_in_child_of_fork(s);
+    strand_deferred_run(self);
+    strand_locals_destroy(self);
+    if (s->hooks.flush)
+        s->hooks.flush(s);
+    strand_scheduler_end(self);
+    s->departed = self;
+    s->current = NULL;
+    strand_sanitizer_leave(&self->sanitizer, &s->carrier_sanitizer, true);
+    strand_context_switch(&self->context, &s->carrier, self);
+    CHECK(!"a finished strand ran again");
+    abort();
+}
+
+static void switch_from_carrier(strand_scheduler *s, struct strand *to)
+{
+    s->current = to;
+    strand_sanitizer_leave(&s->carrier_sanitizer, &to->sanitizer, false);
+    struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);
+    strand_sanitizer_arrive(&s->carrier_sanitizer, &came_from->sanitizer);
+    if (s->departed) {
+        strand_scheduler_release(s->departed);
+        s->departed = NULL;
+    }
+    s->caller = s->call ? came_from : NULL;
+}
+
+void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand)
+{
+    strand_become(strand, STRAND_RUNNING);
+    strand_counter_add(&s->switches, 1);
+    if (s->budget)
+        s->budget--;
+    switch_from_carrier(s, strand);
+    while (s->call) {
+        void (*fn)(void *) = s->call;
+        struct strand *caller = s->caller;
+        s->call = NULL;
+        fn(s->call_argument);
+        switch_from_carrier(s, caller);
+    }
+}
+
+int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), void *arg)
+{
+    s->call = fn;
+    s->call_argument = arg;
+    switch_to_carrier(s, s->current);
+    return 0;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wait.h"
+
+#include <errno.h>
+
+#include "scheduler.h"
+
+static void fire(struct strand_timer *timer)
+{
+    struct strand_wait *wait = CONTAINER_OF(timer, struct strand_wait, timer);
+    strand_wait_wake(CONTAINER_OF(wait, struct strand, wait));
+}
+
+static int set_timer(struct strand *self, int64_t deadline_ns)
+{
+    struct strand_timer *timer = &self->wait.timer;
+    if (deadline_ns == STRAND_FOREVER)
+        return 0;
+    timer->deadline_ns = deadline_ns;
+    timer->fire = fire;
+    return strand_timers_add(&self->scheduler->timers, timer);
+}
+
+static void disarm(struct strand *strand)
+{
+    struct strand_wait *wait = &strand->wait;
+    if (!wait->armed)
+        return;
+    strand_link_remove(&wait->link);
+    strand_timers_remove(&strand->scheduler->timers, &wait->timer);
+    wait->queue = NULL;
+    wait->armed = wait->inside = wait->bare = 0;
+}
+
+static bool meets_cancel(struct strand *self)
+{
+    if (!self->cancelled || self->deferring)
+        return false;
+    self->cancelled = 0;
+    return true;
+}
+
+int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *reason,
+                    int64_t deadline_ns, enum strand_wait_kind kind)
+{
+    struct strand_wait *wait = &self->wait;
+    bool keeps_place = wait->armed && queue && wait->queue == queue;
+
+    if (keeps_place)
+        strand_timers_remove(&self->scheduler->timers, &wait->timer);
+    else
+        strand_wait_done(self);
+
+    int status = meets_cancel(self)                            ? -ECANCELED
+                 : deadline_ns <= self->scheduler->now_ns      ? -ETIMEDOUT
+                                                               : set_timer(self, deadline_ns);
+    if (status < 0) {
+        strand_wait_done(self);
+        return status;
+    }
+    if (queue && !keeps_place)
+        strand_list_append(queue, &wait->link);
+    wait->queue = queue;
+    wait->reason = reason;
+    wait->since_ns = self->scheduler->now_ns;
+    wait->inside = kind == STRAND_WAIT_INSIDE && deadline_ns == STRAND_FOREVER;
+    wait->bare = kind == STRAND_WAIT_BARE;
+    wait->armed = 1;
+    self->unpark = 0;
+    return -EAGAIN;
+}
+
+void strand_wait_done(struct strand *self)
+{
+    self->unpark = 0;
+    disarm(self);
+}
+
+int strand_wait_give_way(struct strand *self, const char *reason)
+{
+    strand_wait_done(self);
+    if (meets_cancel(self))
+        return -ECANCELED;
+    self->wait.reason = reason;
+    self->unpark = 1;      /* whoever parks it finds it not armed, and queues it at once */
+    return -EAGAIN;
+}
+
+void strand_parked(struct strand *strand)
+{
+    strand_scheduler *s = strand->scheduler;
+    strand_become(strand, STRAND_PARKED);
+    strand_counter_add(&s->parked, 1);
+    s->inside += strand->wait.inside;
+}
+
+void strand_unparked(struct strand *strand)
+{
+    strand_scheduler *s = strand->scheduler;
+    strand_counter_subtract(&s->parked, 1);
+    strand_counter_add(&s->wakes, 1);
+    s->inside -= strand->wait.inside;
+    strand_ready_append(s, strand);
+}
+
+void strand_wait_wake(struct strand *strand)
+{
+    if (!strand->wait.armed)
+        return;
+    if (strand->state == STRAND_PARKED) {
+        strand_unparked(strand);
+        strand->unpark = strand->kind == STRAND_HOSTED;
+    } else if (strand->state == STRAND_RUNNING) {
+        strand->unpark = 1;
+    }
+    disarm(strand);
+}
+
+struct strand *strand_wait_wake_first(struct strand_list *queue)
+{
+    struct strand_link *link = strand_list_first(queue);
+    if (!link)
+        return NULL;
+    struct strand *strand = strand_of_wait_link(link);
+    strand_wait_wake(strand);
+    return strand;
+}
+
+void strand_wait_wake_all(struct strand_list *queue)
+{
+    while (strand_wait_wake_first(queue))
+        continue;
+}

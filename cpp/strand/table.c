@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "check.h"
+
+enum {
+    CHUNK_SLOTS = 1 << 14,
+    CHUNKS = 1 << 12,           /* 67 million strands at once */
+    CACHE_REFILL = 64,
+    CACHE_MOST = 256,
+    POSTS = STRAND_POST_BEGIN | STRAND_POST_WAKE | STRAND_POST_CANCEL | STRAND_POST_READY |
+            STRAND_POST_RETRY | STRAND_POST_ABANDON,
+};
+
+/* Two strands' entries never share a cache line that several threads write. */
+_Static_assert(sizeof(struct strand_slot) <= 64, "an entry is one cache line");
+union padded_slot {
+    struct strand_slot slot;
+    char line[64];
+};
+
+static union padded_slot *_Atomic chunks[CHUNKS];
+
+/* What no cache holds; under `lock`. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct strand_slot *free_slots;
+static uint32_t slots_made = 1;     /* number 0 is never given out */
+
+static inline uint32_t generation_of(uint64_t word) { return (uint32_t)(word >> 32); }
+static inline uint64_t word_of(uint32_t generation, unsigned bits)
+{
+    return (uint64_t)generation << 32 | bits;
+}
+
+static struct strand_slot *slot_at(uint32_t number)
+{
+    if (number >= (uint64_t)CHUNK_SLOTS * CHUNKS)
+        return NULL;
+    union padded_slot *chunk = atomic_load_explicit(&chunks[number / CHUNK_SLOTS],
+                                                    memory_order_acquire);
+    return chunk ? &chunk[number % CHUNK_SLOTS].slot : NULL;
+}
+
+static struct strand_slot *make_slot(void)
+{
+    uint32_t number = slots_made;
+    if (number >= (uint64_t)CHUNK_SLOTS * CHUNKS)
+        return NULL;
+    if (!slot_at(number)) {
+        size_t bytes = CHUNK_SLOTS * sizeof(union padded_slot);
+        union padded_slot *chunk = aligned_alloc(sizeof *chunk, bytes);
+        if (!chunk)
+            return NULL;
+        for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
+            chunk[i].slot = (struct strand_slot){.number = number - number % CHUNK_SLOTS + i};
+            atomic_init(&chunk[i].slot.word, word_of(1, 0));
+        }
+        atomic_store_explicit(&chunks[number / CHUNK_SLOTS], chunk, memory_order_release);
+    }
+    slots_made++;
+    return slot_at(number);
+}
+
+static struct strand_slot *next_of(struct strand_slot *slot)
+{
+    return atomic_load_explicit(&slot->next, memory_order_relaxed);
+}
+
+static void set_next(struct strand_slot *slot, struct strand_slot *next)
+{
+    atomic_store_explicit(&slot->next, next, memory_order_relaxed);
+}
+
+/* Under the lock. */
+static struct strand_slot *take_free(void)
+{
+    struct strand_slot *slot = free_slots;
+    if (!slot)
+        return make_slot();
+    free_slots = next_of(slot);
+    return slot;
+}
+
+static struct strand_slot *take_any(struct strand_slot_cache *cache)
+{
+    struct strand_slot *slot;
+    if (cache && cache->first) {
+        slot = cache->first;
+        cache->first = next_of(slot);
+        cache->count--;
+        return slot;
+    }
+    pthread_mutex_lock(&lock);
+    slot = take_free();
+    while (cache && cache->count < CACHE_REFILL) {
+        struct strand_slot *more = take_free();
+        if (!more)
+            break;
+        set_next(more, cache->first);
+        cache->first = more;
+        cache->count++;
+    }
+    pthread_mutex_unlock(&lock);
+    return slot;
+}
+
+static void spill(struct strand_slot_cache *cache, unsigned keep)
+{
+    pthread_mutex_lock(&lock);
+    while (cache->count > keep) {
+        struct strand_slot *slot = cache->first;
+        cache->first = next_of(slot);
+        cache->count--;
+        set_next(slot, free_slots);
+        free_slots = slot;
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static void give_back(struct strand_slot_cache *cache, struct strand_slot *slot)
+{
+    struct strand_slot_cache of_its_own = {0};
+    struct strand_slot_cache *into = cache ? cache : &of_its_own;
+    set_next(slot, into->first);
+    into->first = slot;
+    into->count++;
+    if (!cache)
+        spill(into, 0);
+    else if (cache->count > CACHE_MOST)
+        spill(cache, CACHE_MOST / 2);
+}
+
+void strand_slot_cache_spill(struct strand_slot_cache *cache)
+{
+    spill(cache, 0);
+}
+
+struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                      struct strand *strand)
+{
+    struct strand_slot *slot = take_any(cache);
+    if (!slot)
+        return NULL;
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELAXED);
+    slot->strand = strand;
+    strand->id = word_of(generation_of(word), slot->number);
+    atomic_store_explicit(&slot->word, word_of(generation_of(word), STRAND_POST_LIVE),
+                          memory_order_release);
+    return slot;
+}
+
+strand_id strand_slot_id(const struct strand_slot *slot)
+{
+    return word_of(generation_of(atomic_load(&slot->word)), slot->number);
+}
+
+struct strand_slot *strand_table_find(strand_id id)
+{
+    return strand_id_slot(id) ? slot_at(strand_id_slot(id)) : NULL;
+}
+
+static bool lives(uint64_t word, strand_id id)
+{
+    return generation_of(word) == strand_id_generation(id) && (word & STRAND_POST_LIVE);
+}
+
+bool strand_slot_is(const struct strand_slot *slot, strand_id id)
+{
+    return lives(atomic_load_explicit(&slot->word, memory_order_acquire), id);
+}
+
+bool strand_slot_knew(const struct strand_slot *slot, strand_id id)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    return strand_id_generation(id) != 0 &&
+           (lives(word, id) || strand_id_generation(id) < generation_of(word));
+}
+
+/* Adds bits while id lives; the word before in *before. */
+static bool add_bits(struct strand_slot *slot, strand_id id, unsigned bits, uint64_t *before)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    do {
+        if (!lives(word, id))
+            return false;
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, word | bits));
+    *before = word;
+    return true;
+}
+
+int strand_slot_post(struct strand_slot *slot, strand_id id, unsigned bits,
+                     strand_scheduler **scheduler)
+{
+    uint64_t before;
+    if (!add_bits(slot, id, bits | STRAND_POST_POSTED, &before))
+        return -ESRCH;
+    if (before & STRAND_POST_POSTED)
+        return 0;
+    *scheduler = __atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED);
+    return 1;
+}
+
+bool strand_slot_watch(struct strand_slot *slot, strand_id id)
+{
+    uint64_t before;
+    return add_bits(slot, id, STRAND_POST_WATCHED, &before);
+}
+
+unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_slot *slot)
+{
+    uint64_t before = atomic_fetch_and(&slot->word, ~(uint64_t)(POSTS | STRAND_POST_POSTED));
+    CHECK(before & STRAND_POST_POSTED);
+    if (!(before & (STRAND_POST_LIVE | STRAND_POST_KEPT)))
+        give_back(cache, slot);
+    return (unsigned)before & (POSTS | STRAND_POST_LIVE);
+}
+
+unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
+                         void *result)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    uint64_t after;
+    CHECK(word & STRAND_POST_LIVE);
+    slot->result = result;
+    do {
+        /* Generation 0 is never used, so that no id is below 2^32. */
+        uint32_t generation = generation_of(word) + 1 ? generation_of(word) + 1 : 1;
+        after = word_of(generation, ((unsigned)word & STRAND_POST_POSTED) |
+                                        (keep ? STRAND_POST_KEPT : 0));
+    } while (!atomic_compare_exchange_weak(&slot->word, &word, after));
+    if (!(after & (STRAND_POST_POSTED | STRAND_POST_KEPT)))
+        give_back(cache, slot);
+    return (unsigned)word;
+}
+
+bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
+                             strand_id id, void **result)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+    void *kept;
+    do {
+        if (generation_of(word) != strand_id_generation(id) + 1 || !(word & STRAND_POST_KEPT))
+            return false;
+        kept = slot->result;
+    } while (!atomic_compare_exchange_weak(&slot->word, &word,
+                                           word & ~(uint64_t)STRAND_POST_KEPT));
+    if (!(word & STRAND_POST_POSTED))
+        give_back(cache, slot);
+    *result = kept;
+    return true;
+}
+
+void strand_table_forget_results(const strand_scheduler *scheduler)
+{
+    for (uint32_t number = 1; slot_at(number); number++) {
+        struct strand_slot *slot = slot_at(number);
+        uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
+        void *result;
+        if ((word & STRAND_POST_KEPT) &&
+            __atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED) == scheduler)
+            strand_slot_take_result(NULL, slot, word_of(generation_of(word) - 1, number), &result);
+    }
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table: the one thing that threads share about strands. One entry a strand, in chunks that are
+ * never unmapped and are read without locks, so that an id from anywhere, however old, can be looked
+ * at safely.
+ *
+ *   id    [ generation : 32 | slot : 32 ]        slot 0 is never given out, so that no id is 0
+ *   word  [ generation : 32 | post bits   ]
+ *
+ * What another thread wants of a strand it posts: bits in `word`, set by compare-and-set only while
+ * the generation is the id's, and the entry goes into its scheduler's inbox (once: POSTED). When a
+ * strand ends its carrier moves the generation on; an entry still POSTED then is given back when the
+ * inbox comes to it.
+ */
+#ifndef STRAND_STRAND_TABLE_H
+#define STRAND_STRAND_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+
+enum strand_post {
+    STRAND_POST_POSTED = 1,     /* in the inbox, or on the way into it */
+    STRAND_POST_BEGIN = 2,      /* a spawn by another thread */
+    STRAND_POST_WAKE = 4,
+    STRAND_POST_CANCEL = 8,
+    STRAND_POST_READY = 16,     /* hosted: its host can run it */
+    STRAND_POST_LIVE = 32,      /* not a request: the generation has not ended */
+    STRAND_POST_RETRY = 64,     /* let it ask its step again */
+    STRAND_POST_ABANDON = 512,  /* hosted: its host could not start it */
+    STRAND_POST_WATCHED = 128,  /* not a request: a strand of another scheduler joins it */
+    STRAND_POST_KEPT = 256,     /* not a request: ended, the result waits for a join */
+};
+
+struct strand_slot {
+    _Atomic uint64_t word;
+    strand_scheduler *scheduler;           /* valid while LIVE or POSTED */
+    struct strand *strand;                 /* valid while LIVE */
+    struct strand_slot *_Atomic next;      /* in an inbox, or in a free list */
+    void *result;                          /* valid while KEPT */
+    uint32_t number;
+};
+
+/* A free list of one holder, refilled from and spilled to the process's. */
+struct strand_slot_cache {
+    struct strand_slot *first;
+    unsigned count;
+};
+
+static inline uint32_t strand_id_slot(strand_id id) { return (uint32_t)id; }
+static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id >> 32); }
+
+/* An entry for `strand`, LIVE under a new generation; NULL: no memory. cache NULL: any thread. */
+struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                      struct strand *strand);
+strand_id strand_slot_id(const struct strand_slot *slot);
+
+/* NULL for a slot never given out. Any thread. */
+struct strand_slot *strand_table_find(strand_id id);
+/* Whether id has not ended. Any thread. */
+bool strand_slot_is(const struct strand_slot *slot, strand_id id);
+
+/*
+ * Sets `bits` if id lives: 1 when the caller must now put the entry into the inbox of
+ * *scheduler, 0 when it is on its way already, -ESRCH after the end. Any thread.
+ */
+int strand_slot_post(struct strand_slot *slot, strand_id id, unsigned bits,
+                     strand_scheduler **scheduler);
+/* Takes what was posted; clears POSTED. LIVE is not among the result when the strand has ended; the
+ * entry is then no longer the inbox's. The holder, for an entry out of its inbox. */
+unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_slot *slot);
+/* Marks id WATCHED; false when it has ended. Any thread. */
+bool strand_slot_watch(struct strand_slot *slot, strand_id id);
+/* Whether id was ever given out. */
+bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
+
+/*
+ * The end of the generation; `keep`: its result stays for the first strand_slot_take_result. Returns
+ * the bits it had. The entry goes back to the free ones when it is neither KEPT nor POSTED any more:
+ * here, in take_result, or in strand_slot_take_posts (which then returns 0 bits with no LIVE).
+ */
+unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
+                         void *result);
+/* The kept result of an ended id; false when there is none (any more). Any thread. */
+bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
+                             strand_id id, void **result);
+/* Lets every kept result of a scheduler go. */
+void strand_table_forget_results(const strand_scheduler *scheduler);
+/* Everything in the cache, to the process. */
+void strand_slot_cache_spill(struct strand_slot_cache *cache);
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libstrand: green threads on one carrier.
+ *
+ * A strand is plain blocking code that runs on a stack of its own. Where it would block it parks,
+ * and the carrier (the OS thread inside strand_scheduler_run) runs the next ready strand, strictly
+ * first in, first out. With no outside event the order is a function of the program alone.
+ *
+ * Results: 0 or a positive count is success, a negative errno value is an error. Nothing aborts on
+ * what the world does wrong.
+ *
+ * Who may call: a function marked "any thread" may be called from anywhere. Every other function
+ * that takes no scheduler belongs to a strand and gives -EPERM elsewhere, also inside
+ * strand_call_on_carrier. `s` may be NULL where the caller is a strand: its own scheduler.
+ *
+ * Parking calls: a call that can proceed at once does so. A call that would wait first looks for a
+ * cancel (strand_cancel, stop), consumes it and returns -ECANCELED; then at its deadline, and
+ * returns -ETIMEDOUT when that has passed; otherwise it parks.
+ *
+ * Structures that begin with `size` are versioned: set it to sizeof before the call; 0 is EINVAL.
+ */
+#ifndef STRAND_STRAND_H
+#define STRAND_STRAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STRAND_API __attribute__((visibility("default")))
+
+/* ---- Identity, time -------------------------------------------------------------------------- */
+
+typedef struct strand_scheduler strand_scheduler;
+typedef struct strand_stream strand_stream;
+typedef struct strand_listener strand_listener;
+
+/* Slot and generation, unique in the process; 0 names none. A stale id never names another strand. */
+typedef uint64_t strand_id;
+typedef void (*strand_entry)(void *argument);
+
+/* "major.minor.patch"; static storage. Any thread. */
+STRAND_API const char *strand_version(void);
+
+/* A deadline_ns is absolute on this clock (CLOCK_MONOTONIC); a past one tries once. */
+#define STRAND_FOREVER INT64_MAX
+STRAND_API int64_t strand_now_ns(void);
+
+/* ---- Scheduler ------------------------------------------------------------------------------- */
+
+enum strand_guards {
+    STRAND_GUARDS_AUTO = 0,   /* lightweight where the kernel really has them, else mprotect */
+    STRAND_GUARDS_MPROTECT,   /* mprotect, up to a share of vm.max_map_count, then -EAGAIN */
+    STRAND_GUARDS_NONE,       /* none: an overflow corrupts its neighbour; only by this wish */
+};
+
+struct strand_scheduler_options {
+    size_t size;
+    size_t stack_bytes;       /* usable bytes of a strand's stack by default; 0: 64 KiB */
+    size_t max_strands;       /* live at once; 0: no limit but memory. Above it: -EAGAIN */
+    enum strand_guards guards;
+    unsigned poll_bound;      /* switches between two looks at the outside; 0: 1024 */
+    int64_t grace_ns;         /* how long a stop waits for strands to end; 0: 1 s */
+};
+
+/* Statistics, approximate while the scheduler runs. */
+struct strand_scheduler_stats {
+    size_t size;
+    uint64_t live, ready, parked;              /* strands now, by state */
+    uint64_t spawned, finished;                /* strands so far */
+    uint64_t switches;                         /* times a strand was given the carrier */
+    uint64_t wakes, remote_wakes;              /* parked strands made ready; those from the inbox */
+    uint64_t polls, timers_fired;
+    uint64_t stacks_live, stacks_pooled;       /* slots in use; slots kept for the next strand */
+    uint64_t stack_bytes_reserved;             /* address space */
+    uint64_t lines_in, lines_out, bytes_in, bytes_out, overlong_lines;
+    uint64_t accept_backoffs;                  /* pauses for want of descriptors */
+    uint64_t pinned_waits;                     /* waits that held the carrier */
+    const char *context, *loop, *guards;       /* "asm", "epoll", "lightweight"; static storage */
+};
+
+/* options may be NULL. -EINVAL, -ENOMEM, -EMFILE; nothing is left behind on error. */
+STRAND_API int strand_scheduler_init(const struct strand_scheduler_options *options,
+                                     strand_scheduler **out);
+
+/*
+ * Makes the caller the carrier until every strand has finished, or a stop has run its course: 0.
+ * -EDEADLK after a dump on standard error when every remaining strand waits, without deadline, in a
+ * join or a stream's queue for another such strand; they stay, to be cancelled or shut down.
+ * -EBUSY when it runs already, -EPERM from a strand or in the child of a fork.
+ */
+STRAND_API int strand_scheduler_run(strand_scheduler *s);
+
+/*
+ * Asks the scheduler to end: every strand is cancelled, no new one begins (-ECANCELED), and `run`
+ * returns when all have ended or the grace period is over; those left are dumped by name. Any
+ * thread, and from a signal handler. A stop before run is met by run. With nothing running it
+ * changes nothing else.
+ */
+STRAND_API int strand_scheduler_stop(strand_scheduler *s);
+
+/*
+ * Ends what is left as a stop does, flushes, and frees the scheduler. -EBUSY while it runs. Strands
+ * that would not end are dumped and their memory is left alone.
+ */
+STRAND_API int strand_scheduler_shutdown(strand_scheduler *s);
+
+/* Any thread. */
+STRAND_API int strand_scheduler_stats(strand_scheduler *s, struct strand_scheduler_stats *out);
+
+/* Writes every strand to fd: id, name, state, why parked, since when. Any thread. */
+STRAND_API void strand_scheduler_dump(strand_scheduler *s, int fd);
+
+/* ---- Strands --------------------------------------------------------------------------------- */
+
+#define STRAND_NAME_BYTES 32   /* with the final NUL; longer names are cut */
+
+struct strand_options {
+    size_t size;
+    const char *name;          /* NULL: none; copied */
+    size_t stack_bytes;        /* 0: the scheduler's default; above the largest class: -EINVAL */
+};
+
+/* id may be NULL. Any thread, while `s` lives. -EINVAL, -ENOMEM, -EAGAIN at a limit. */
+STRAND_API int strand_spawn(strand_scheduler *s, strand_entry entry, void *argument, strand_id *id);
+STRAND_API int strand_spawn_with(strand_scheduler *s, const struct strand_options *options,
+                                 strand_entry entry, void *argument, strand_id *id);
+
+/* To the tail of the ready queue. Nothing outside a strand. Consumes no cancel. */
+STRAND_API void strand_yield(void);
+
+/* 0 outside a strand. */
+STRAND_API strand_id strand_self(void);
+
+/*
+ * Ends the calling strand, its defers first. A result that is not NULL and that no joiner waits for
+ * is kept (64 bytes) until the first join takes it or the scheduler is shut down.
+ */
+STRAND_API __attribute__((noreturn)) void strand_exit(void *result);
+
+/*
+ * Waits for the end of a strand; 0 also if it has ended already, then *result is what was kept for
+ * the first join, else NULL. result may be NULL. Any number of joiners. -EDEADLK for itself, -ESRCH
+ * for an id never given out, -ECANCELED, -ETIMEDOUT. The strand may be another scheduler's.
+ */
+STRAND_API int strand_join(strand_id id, int64_t deadline_ns, void **result);
+
+/* Any thread. The current or the next call that waits returns -ECANCELED. -ESRCH after the end. */
+STRAND_API int strand_cancel(strand_id id);
+
+/* A duration of zero or less yields. 0, -ECANCELED. */
+STRAND_API int strand_sleep(int64_t duration_ns);
+STRAND_API int strand_sleep_until(int64_t deadline_ns);
+
+/*
+ * Parks until strand_wake. A wake that came before is kept and consumed at once, several are one.
+ * `reason` (static storage, NULL: "parked") stands in dumps. 0, -ECANCELED, -ETIMEDOUT.
+ */
+STRAND_API int strand_park(const char *reason, int64_t deadline_ns);
+
+/* Any thread. -ESRCH when the strand has ended or its scheduler is gone. */
+STRAND_API int strand_wake(strand_id id);
+
+/* Runs fn(arg) when the strand ends, however it ends, the last one first. -ENOMEM. Calls that park
+ * work inside a defer and are not cancelled there. */
+STRAND_API int strand_defer(void (*fn)(void *), void *arg);
+
+/* A key is process-wide, from strand_key_create (any thread, -EAGAIN after 1,024); a strand's value
+ * for it is NULL until set. `destroy` (may be NULL) gets values that are not NULL at a strand's end. */
+typedef uint32_t strand_key;
+STRAND_API int strand_key_create(void (*destroy)(void *), strand_key *key);
+STRAND_API int strand_set_local(strand_key key, void *value);
+STRAND_API void *strand_local(strand_key key);
+
+/* Waits for poll(2)'s POLLIN, POLLOUT, POLLPRI; returns the ready events (with POLLERR, POLLHUP).
+ * The descriptor may be blocking and is left as it is. -EBADF, -EINVAL, -ECANCELED, -ETIMEDOUT. */
+STRAND_API int strand_wait_fd(int fd, unsigned events, int64_t deadline_ns);
+
+/* Bytes left on the calling strand's stack segment; 0 outside a strand. */
+STRAND_API size_t strand_stack_remaining(void);
+
+/* Runs fn(arg) on the carrier's own stack, to completion; strand calls in it give -EPERM. */
+STRAND_API int strand_call_on_carrier(void (*fn)(void *), void *arg);
+
+/* ---- Streams: descriptors with line buffers --------------------------------------------------- */
+
+/* One reader and one writer at a time; others queue, first come, first served. An error on output
+ * that was accepted earlier is reported by the next call on that stream. */
+
+struct strand_stream_options {
+    size_t size;
+    size_t max_line_bytes;     /* without its ending; 0: 1 MiB */
+    int keep_fd;               /* strand_close leaves the descriptor open */
+};
+
+enum strand_line_ending { STRAND_ENDING_NONE = 0, STRAND_ENDING_LF = 1, STRAND_ENDING_CRLF = 2 };
+
+/*
+ * A line: bytes up to `\n`; the newline is taken off, and one `\r` before it. `text` is not
+ * NUL-terminated; it points into the stream's buffer and is the reader's until its next read on
+ * that stream or strand_line_release. The ending's own bytes (0, 1, 2 as `ending` says) follow it
+ * in memory, so that (text, length + ending) is the line as it came.
+ */
+struct strand_line {
+    size_t size;
+    const char *text;
+    size_t length;
+    enum strand_line_ending ending;
+};
+
+/*
+ * Takes over fd; strand_close closes it unless keep_fd. The descriptor's flags are never changed.
+ * Belongs to the calling strand's scheduler. -EBADF, -EINVAL, -ENOMEM.
+ */
+STRAND_API int strand_stream_open(int fd, const struct strand_stream_options *options,
+                                  strand_stream **out);
+
+/* The process's own; the first scheduler that uses one owns it, another gets NULL with errno EBUSY. */
+STRAND_API strand_stream *strand_stdin(void);
+STRAND_API strand_stream *strand_stdout(void);
+
+/*
+ * 1 a line, 0 end of input, -E2BIG once for a line over the limit (the next call resumes after its
+ * newline), -EBADF when closed meanwhile, else what read(2) says.
+ */
+STRAND_API int strand_read_line(strand_stream *in, struct strand_line *line);
+STRAND_API int strand_line_release(strand_stream *in);
+
+/* Adds `\n`; atomic per line among strands. 0; the bytes go out when the strand parks or ends, when
+ * 64 KiB wait (then the writer parks until there is room), or on flush, close and stop. */
+STRAND_API int strand_write_line(strand_stream *out, const char *text, size_t length);
+
+/* Up to size bytes, 0 at the end of input. Takes what is buffered first. */
+STRAND_API ssize_t strand_read(strand_stream *s, void *to, size_t size);
+/* All of them, atomic among strands, buffered as write_line's are: size, or -errno. */
+STRAND_API ssize_t strand_write(strand_stream *s, const void *from, size_t size);
+
+/* On standard output; without and with a newline. */
+STRAND_API int strand_print(const char *text, size_t length);
+STRAND_API int strand_println(const char *text, size_t length);
+
+/* Parks until every accepted byte is with the kernel. */
+STRAND_API int strand_flush(strand_stream *s);
+/* Flushes, then ends the output side; reading goes on. -ENOTSOCK where there is no such half. */
+STRAND_API int strand_shutdown_write(strand_stream *s);
+/* Flushes, wakes everyone who waits on it with -EBADF, closes. Its result is the flush's; the stream
+ * is gone in any case. */
+STRAND_API int strand_close(strand_stream *s);
+/* For the calls that follow on it; STRAND_FOREVER for none. */
+STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
+
+/* ---- Listeners and connections ---------------------------------------------------------------- */
+
+/*
+ * "127.0.0.1:7000", "[::1]:0", "unix:/path"; numeric addresses only. backlog <= 0: SOMAXCONN.
+ * Belongs to the calling strand's scheduler. -EINVAL for what is no address, else what bind says.
+ */
+STRAND_API int strand_listen(const char *address, int backlog, strand_listener **out);
+/* The bound address in the form above, NUL-terminated. -ENOSPC when it does not fit. */
+STRAND_API int strand_listener_address(strand_listener *l, char *text, size_t size);
+/* Out of descriptors it backs off and tries again. -EBADF when closed meanwhile. */
+STRAND_API int strand_accept(strand_listener *l, int64_t deadline_ns, strand_stream **out);
+STRAND_API int strand_listener_close(strand_listener *l);
+STRAND_API int strand_connect(const char *address, int64_t deadline_ns, strand_stream **out);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

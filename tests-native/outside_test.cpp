@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+// What comes from outside the carrier: other threads, stop, shutdown, deadlock, dumps.
+#include "scheduler_fixture.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+namespace {
+
+constexpr int64_t MS = 1000000;
+
+class Threads : public SchedulerTest {};
+class Stop : public SchedulerTest {};
+class Deadlock : public SchedulerTest {};
+class Dump : public SchedulerTest {};
+
+// Standard error, caught while `body` runs.
+std::string errors_of(const std::function<void()> &body)
+{
+    testing::internal::CaptureStderr();
+    body();
+    return testing::internal::GetCapturedStderr();
+}
+
+TEST_F(Threads, shouldWakeABareParkFromAThread)
+{
+    strand_id id = spawn([this] {
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
+        order += 'w';
+    });
+    std::atomic<bool> parked{false};
+    spawn([&] { parked = true; });
+    std::thread other([&] {
+        while (!parked)
+            std::this_thread::yield();
+        EXPECT_EQ(strand_wake(id), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    other.join();
+    EXPECT_EQ(order, "w");
+}
+
+TEST_F(Threads, shouldSpawnFromThreads)
+{
+    constexpr int THREADS = 4, EACH = 2000;
+    int ran = 0;
+    std::atomic<int> done{0};
+    strand_id keeper = spawn([&] {
+        while (done < THREADS)
+            EXPECT_EQ(strand_park("threads", STRAND_FOREVER), 0);
+    });
+    std::vector<std::thread> threads;
+    for (int t = 0; t < THREADS; t++)
+        threads.emplace_back([&] {
+            for (int i = 0; i < EACH; i++)
+                spawn([&ran] { ran++; });
+            done++;
+            EXPECT_EQ(strand_wake(keeper), 0);
+        });
+    EXPECT_EQ(run(), 0);
+    for (auto &thread : threads)
+        thread.join();
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(ran, THREADS * EACH);
+}
+
+TEST_F(Threads, shouldLoseNoWakeOfManyThreads)
+{
+    constexpr int THREADS = 4;
+    constexpr int EACH = 50000;
+    std::vector<std::atomic<int>> posted(THREADS);
+    strand_id ids[THREADS];
+    for (int t = 0; t < THREADS; t++)
+        ids[t] = spawn([&, t] {
+            for (int seen = 0; seen < EACH; seen++)
+                while (posted[t] <= seen)
+                    EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
+        });
+    std::vector<std::thread> threads;
+    for (int t = 0; t < THREADS; t++)
+        threads.emplace_back([&, t] {
+            for (int i = 0; i < EACH; i++) {
+                posted[t]++;
+                int status = strand_wake(ids[t]);
+                EXPECT_TRUE(status == 0 || (status == -ESRCH && i == EACH - 1));
+            }
+        });
+    EXPECT_EQ(run(), 0);
+    for (auto &thread : threads)
+        thread.join();
+}
+
+TEST_F(Threads, shouldGiveNoSuchStrandWhenTheSchedulerIsGone)
+{
+    std::atomic<strand_id> id{0};
+    std::atomic<int> step{0};
+    std::thread other([&] {
+        strand_scheduler *second;
+        ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+        id = spawn_on(second, [] { EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0); });
+        step = 1;
+        EXPECT_EQ(strand_scheduler_run(second), 0);
+        EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+        step = 2;
+    });
+    spawn([&] {
+        while (step < 1)
+            strand_yield();
+        EXPECT_EQ(strand_wake(id), 0);
+        while (step < 2)
+            strand_yield();
+        EXPECT_EQ(strand_wake(id), -ESRCH);
+        EXPECT_EQ(strand_cancel(id), -ESRCH);
+    });
+    EXPECT_EQ(run(), 0);
+    other.join();
+}
+
+TEST_F(Threads, shouldShutDownUnderAStormOfWakes)
+{
+    for (int round = 0; round < 50; round++) {
+        strand_scheduler *second;
+        ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+        std::vector<strand_id> ids;
+        for (int i = 0; i < 20; i++)
+            ids.push_back(spawn_on(second, [] { strand_park("test", STRAND_FOREVER); }));
+        std::atomic<bool> stop{false};
+        std::thread storm([&] {
+            while (!stop)
+                for (strand_id id : ids)
+                    strand_wake(id);
+        });
+        EXPECT_EQ(strand_scheduler_run(second), 0);
+        EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+        stop = true;
+        storm.join();
+    }
+}
+
+TEST_F(Threads, shouldJoinAStrandOfAnotherScheduler)
+{
+    static int value;
+    std::atomic<strand_id> id{0};
+    std::thread other([&] {
+        strand_scheduler *second;
+        ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+        id = spawn_on(second, [] {
+            EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
+            strand_exit(&value);
+        });
+        EXPECT_EQ(strand_scheduler_run(second), 0);
+        EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+    });
+    spawn([&] {
+        while (!id)
+            strand_yield();
+        void *result = nullptr;
+        EXPECT_EQ(strand_join(id, strand_now_ns() + MS, &result), -ETIMEDOUT);
+        spawn([&] { EXPECT_EQ(strand_wake(id), 0); });
+        EXPECT_EQ(strand_join(id, STRAND_FOREVER, &result), 0);
+        EXPECT_EQ(result, &value);
+    });
+    EXPECT_EQ(run(), 0);
+    other.join();
+}
+
+TEST_F(Stop, shouldCancelEveryStrandAndReturn)
+{
+    for (int i = 0; i < 3; i++)
+        spawn([this] {
+            EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+            order += 'c';
+        });
+    spawn([this] { EXPECT_EQ(strand_scheduler_stop(scheduler), 0); });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "ccc");
+}
+
+TEST_F(Stop, shouldMeetAStopThatCameBeforeRun)
+{
+    spawn([this] {
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+        order += 'c';
+    });
+    EXPECT_EQ(strand_scheduler_stop(scheduler), 0);
+    EXPECT_EQ(strand_spawn(scheduler, [](void *) {}, nullptr, nullptr), -ECANCELED);
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "c");
+    spawn([this] { order += 'd'; });      // it has run its course
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "cd");
+}
+
+TEST_F(Stop, shouldStopFromASignalHandler)
+{
+    static strand_scheduler *target;
+    target = scheduler;
+    signal(SIGUSR1, [](int) { strand_scheduler_stop(target); });
+    spawn([] { EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED); });
+    spawn([] { raise(SIGUSR1); });
+    EXPECT_EQ(run(), 0);
+    signal(SIGUSR1, SIG_DFL);
+}
+
+TEST_F(Stop, shouldStopStrandsThatOnlyYield)
+{
+    std::atomic<bool> going{true};
+    spawn([&] {
+        while (going)
+            strand_yield();
+    });
+    spawn([&] {
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+        going = false;
+    });
+    std::thread other([this] { strand_scheduler_stop(scheduler); });
+    EXPECT_EQ(run(), 0);
+    other.join();
+}
+
+TEST_F(Stop, shouldDumpByNameWhatWouldNotEnd)
+{
+    strand_scheduler_options options{};
+    options.size = sizeof options;
+    options.grace_ns = 20 * MS;
+    strand_scheduler *stubborn;
+    ASSERT_EQ(strand_scheduler_init(&options, &stubborn), 0);
+    strand_options named{};
+    named.size = sizeof named;
+    named.name = "stubborn one";
+    ASSERT_EQ(strand_spawn_with(
+                  stubborn, &named,
+                  [](void *) {
+                      for (;;)
+                          strand_park("for ever", STRAND_FOREVER);
+                  },
+                  nullptr, nullptr),
+              0);
+    ASSERT_EQ(strand_scheduler_stop(stubborn), 0);
+    std::string text = errors_of([&] { EXPECT_EQ(strand_scheduler_run(stubborn), 0); });
+    EXPECT_NE(text.find("\"stubborn one\""), std::string::npos) << text;
+    EXPECT_NE(text.find("for ever"), std::string::npos) << text;
+    errors_of([&] { EXPECT_EQ(strand_scheduler_shutdown(stubborn), 0); });
+}
+
+TEST_F(Stop, shouldEndWhatNeverRanAtShutdown)
+{
+    strand_scheduler *second;
+    ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+    strand_id id = spawn_on(second, [this] {
+        order += 'r';
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+    });
+    EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+    EXPECT_EQ(order, "r");
+    EXPECT_EQ(strand_wake(id), -ESRCH);
+}
+
+TEST_F(Deadlock, shouldRefuseTwoStrandsThatJoinEachOther)
+{
+    strand_id first = 0, second = 0;
+    first = spawn([&] { EXPECT_EQ(strand_join(second, STRAND_FOREVER, nullptr), -ECANCELED); }, "Romeo");
+    second = spawn([&] { EXPECT_EQ(strand_join(first, STRAND_FOREVER, nullptr), 0); }, "Juliet");
+    std::string text = errors_of([this] { EXPECT_EQ(run(), -EDEADLK); });
+    EXPECT_NE(text.find("\"Romeo\""), std::string::npos) << text;
+    EXPECT_NE(text.find("\"Juliet\""), std::string::npos) << text;
+    EXPECT_EQ(strand_cancel(first), 0);
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Deadlock, shouldWaitWhileABareParkRemains)
+{
+    strand_id parked = spawn([] { EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0); });
+    spawn([=] { EXPECT_EQ(strand_join(parked, STRAND_FOREVER, nullptr), 0); });
+    std::thread other([=] { EXPECT_EQ(strand_wake(parked), 0); });
+    EXPECT_EQ(run(), 0);
+    other.join();
+}
+
+TEST_F(Dump, shouldNameEveryStrandAndWhyItIsParked)
+{
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    strand_id parked = spawn([] { strand_park("waiting for Godot", STRAND_FOREVER); }, "Vladimir");
+    spawn([&] {
+        strand_yield();
+        strand_scheduler_dump(nullptr, ends[1]);
+        strand_wake(parked);
+    }, "Lucky");
+    EXPECT_EQ(run(), 0);
+    close(ends[1]);
+    std::string text = read_all(ends[0]);
+    close(ends[0]);
+    EXPECT_NE(text.find("\"Vladimir\" native parked: waiting for Godot"), std::string::npos) << text;
+    EXPECT_NE(text.find("\"Lucky\" native running"), std::string::npos) << text;
+}
+
+TEST_F(Dump, shouldAnswerAnotherThread)
+{
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    strand_id parked = spawn([] { strand_park("waiting for Godot", STRAND_FOREVER); }, "Estragon");
+    std::thread other([&] {
+        strand_scheduler_dump(scheduler, ends[1]);
+        strand_wake(parked);
+    });
+    EXPECT_EQ(run(), 0);
+    other.join();
+    close(ends[1]);
+    std::string text = read_all(ends[0]);
+    close(ends[0]);
+    EXPECT_NE(text.find("\"Estragon\""), std::string::npos) << text;
+}
+
+}  // namespace

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// A scheduler for each test, and strands from lambdas.
+#ifndef STRAND_TESTS_SCHEDULER_FIXTURE_H
+#define STRAND_TESTS_SCHEDULER_FIXTURE_H
+
+#include <gtest/gtest.h>
+#include <strand/strand.h>
+#include <unistd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+inline std::string read_all(int fd)
+{
+    std::string text;
+    char buffer[4096];
+    for (ssize_t count; (count = read(fd, buffer, sizeof buffer)) > 0;)
+        text.append(buffer, static_cast<size_t>(count));
+    return text;
+}
+
+class SchedulerTest : public testing::Test {
+protected:
+    void SetUp() override { ASSERT_EQ(strand_scheduler_init(nullptr, &scheduler), 0); }
+
+    void TearDown() override
+    {
+        if (scheduler)
+            EXPECT_EQ(strand_scheduler_shutdown(scheduler), 0);
+    }
+
+    // From outside or from a strand; the body outlives the strand.
+    strand_id spawn(std::function<void()> body, const char *name = nullptr)
+    {
+        return spawn_on(scheduler, std::move(body), name);
+    }
+
+    strand_id spawn_on(strand_scheduler *s, std::function<void()> body, const char *name = nullptr)
+    {
+        strand_id id = 0;
+        strand_options options{};
+        options.size = sizeof options;
+        options.name = name;
+        auto *kept = new std::function<void()>(std::move(body));
+        int status = strand_spawn_with(s, &options, call, kept, &id);
+        EXPECT_EQ(status, 0);
+        if (status)
+            delete kept;
+        return id;
+    }
+
+    int run() { return strand_scheduler_run(scheduler); }
+
+    strand_scheduler_stats stats()
+    {
+        strand_scheduler_stats stats{};
+        stats.size = sizeof stats;
+        EXPECT_EQ(strand_scheduler_stats(scheduler, &stats), 0);
+        return stats;
+    }
+
+    strand_scheduler *scheduler = nullptr;
+    std::string order;   // what happened, one letter an event
+
+private:
+    static void call(void *argument)
+    {
+        // Freed by a defer, since a strand may leave by strand_exit.
+        strand_defer([](void *body) { delete static_cast<std::function<void()> *>(body); }, argument);
+        (*static_cast<std::function<void()> *>(argument))();
+    }
+};
+
+#endif

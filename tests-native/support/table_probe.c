@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "table_probe.h"
+
+#include "table.h"
+
+static struct strand_slot_cache cache;
+static _Thread_local struct strand blank;
+
+probe_slot *probe_take(void) { return strand_table_take(&cache, NULL, &blank); }
+probe_slot *probe_take_uncached(void) { return strand_table_take(NULL, NULL, &blank); }
+uint64_t probe_id(probe_slot *slot) { return strand_slot_id(slot); }
+bool probe_is(uint64_t id) { return strand_slot_is(strand_table_find(id), id); }
+
+bool probe_knew(uint64_t id)
+{
+    struct strand_slot *slot = strand_table_find(id);
+    return slot && strand_slot_knew(slot, id);
+}
+
+int probe_post(uint64_t id)
+{
+    strand_scheduler *scheduler;
+    return strand_slot_post(strand_table_find(id), id, STRAND_POST_WAKE, &scheduler);
+}
+
+bool probe_take_posts(probe_slot *slot)
+{
+    return strand_slot_take_posts(&cache, slot) & STRAND_POST_LIVE;
+}
+
+void probe_end(probe_slot *slot, bool keep, void *result)
+{
+    strand_slot_end(&cache, slot, keep, result);
+}
+
+void probe_end_uncached(probe_slot *slot) { strand_slot_end(NULL, slot, false, NULL); }
+
+bool probe_take_result(uint64_t id, void **result)
+{
+    return strand_slot_take_result(NULL, strand_table_find(id), id, result);
+}
+
+const char *probe_state_name(int state) { return strand_state_name((enum strand_state)state); }
+
+void probe_park_a_ready_strand(void)
+{
+    strand_control_init(&blank, STRAND_HOSTED, NULL);
+    strand_become(&blank, STRAND_READY);
+    strand_become(&blank, STRAND_PARKED);
+}
