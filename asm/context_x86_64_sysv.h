@@ -3,7 +3,7 @@
 #ifndef STRAND_ASM_CONTEXT_X86_64_SYSV_H
 #define STRAND_ASM_CONTEXT_X86_64_SYSV_H
 
-#define FRAME_CONTROL 0   /* both control words, padded with zeros */
+#define FRAME_CONTROL 0   /* both control words together */
 #define FRAME_MXCSR 0
 #define FRAME_X87 4
 #define FRAME_R15 8

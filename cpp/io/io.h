@@ -78,7 +78,12 @@ int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn
                        const char *reason);
 /* The descriptor goes; the memory when nobody uses it any more. */
 void strand_stream_finish(strand_stream *s);
+
+/* -- stream_read.c -- */
+/* The strand that keeps a line lets go of it; those who wait for that go on. */
 void strand_stream_drop_line(strand_stream *s);
+/* It has ended without doing so. */
+bool strand_stream_keeper_ended(const strand_stream *s);
 
 /* -- stream_write.c -- */
 /* Writes what can be written without waiting. */

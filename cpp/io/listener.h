@@ -10,6 +10,8 @@ int strand_listener_create(strand_scheduler *s, const char *address, int backlog
 int strand_listener_name(strand_listener *l, char *text, size_t size);
 int strand_accept_step(struct strand *self, strand_listener *l, int64_t deadline_ns,
                        strand_stream **out);
+/* self stops in the middle of an accept (interrupted): the next one in. */
+void strand_accept_give_up(struct strand *self, strand_listener *l);
 /* Wakes the accepting strands with -EBADF, closes, frees. */
 void strand_listener_destroy(strand_listener *l);
 

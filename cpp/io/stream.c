@@ -103,7 +103,7 @@ int strand_stream_watch(strand_stream *s)
         return status;
 
     /* Another stream has the same descriptor: the loop takes a second name for it. */
-    s->watch_fd = strand_descriptor_duplicate(s->descriptor.fd);
+    s->watch_fd = strand_socket_duplicate(s->descriptor.fd);
     if (s->watch_fd < 0)
         return s->watch_fd;
     strand_loop_watch_init(&s->watch, s->watch_fd, ready);

@@ -4,7 +4,6 @@
 /* Raw reads of at least this size go past the line buffer when that is empty. */
 #define DIRECT_BYTES ((size_t)4096)
 
-/* The strand that has kept a line until now lets go of it; those who waited for that go on. */
 void strand_stream_drop_line(strand_stream *s)
 {
     s->line_kept = 0;
@@ -13,6 +12,12 @@ void strand_stream_drop_line(strand_stream *s)
         strand_object_release_unused(&s->object);
     else
         strand_turn_pass(&s->reader);
+}
+
+bool strand_stream_keeper_ended(const strand_stream *s)
+{
+    struct strand_slot *slot = strand_table_find(s->reader.holder);
+    return !slot || !strand_slot_is(slot, s->reader.holder);
 }
 
 static int queue_to_read(struct strand *self, strand_stream *in)
@@ -38,6 +43,8 @@ static int enter(struct strand *self, strand_stream *in)
     }
     if (self->scheduler != in->io->scheduler)
         return -EPERM;
+    if (in->line_kept && strand_stream_keeper_ended(in))
+        strand_stream_drop_line(in);
     if (strand_turn_free(&in->reader)) {
         in->reader.holder = self->id;
         return 0;
@@ -51,6 +58,8 @@ static ssize_t leave(struct strand *self, strand_stream *in, ssize_t result)
     if (result == -EAGAIN)
         return strand_operation_repeats(self, &in->object);
     strand_wait_done(self);
+    if (strand_line_buffer_length(&in->lines) == 0 && !in->line_kept)
+        strand_line_buffer_rest(&in->lines);
     if (in->reader.holder == self->id) {
         bool kept = in->line_kept;
         in->line_kept = 0;
@@ -147,8 +156,6 @@ int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct 
         return keep_line(self, in);
     if (status == -E2BIG)
         strand_counter_add(&in->io->overlong_lines, 1);
-    else
-        strand_line_buffer_rest(&in->lines);
     return (int)leave(self, in, status);
 }
 

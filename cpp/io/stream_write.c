@@ -165,9 +165,9 @@ int strand_stream_write_step(struct strand *self, strand_stream *out, const void
                              bool newline)
 {
     size_t room = STRAND_UNSENT_BYTES - 1;
-    bool free = strand_turn_free(&out->writer) && self->scheduler == out->io->scheduler &&
-                !(out->closing | out->shut) && !out->out_error;
-    if (free && size < room && strand_stream_unsent_bytes(out) < room - size)
+    bool at_once = strand_turn_free(&out->writer) && !self->operation && !out->out_error &&
+                   !(out->closing | out->shut) && self->scheduler == out->io->scheduler;
+    if (at_once && size < room && strand_stream_unsent_bytes(out) < room - size)
         return accept_bytes(out, from, size, newline);
 
     if (size >= SIZE_MAX / 2)

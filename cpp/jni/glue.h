@@ -17,6 +17,9 @@
 
 #include "scheduler.h"
 
+/* JNINativeMethod carries functions as void *, which ISO C does not know; POSIX does. */
+#pragma GCC diagnostic ignored "-Wpedantic"
+
 /* What a native answers when there is nothing more: no errno value. */
 #define STRAND_JNI_END INT64_MIN
 

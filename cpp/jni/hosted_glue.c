@@ -32,10 +32,10 @@ static jint ready(JNIEnv *env, jclass class, jlong caller, jlong strand)
     return strand_hosted_ready(strand_jni_held(caller), (strand_id)strand);
 }
 
-static void abandon(JNIEnv *env, jclass class, jlong caller, jlong strand)
+static void abandon(JNIEnv *env, jclass class, jlong strand)
 {
     (void)env, (void)class;
-    strand_hosted_abandon(strand_jni_held(caller), strand_jni_pointer(strand));
+    strand_hosted_abandon((strand_id)strand);
 }
 
 /* A strand's slot number and the unpark flag, or a negative code. */
@@ -113,7 +113,7 @@ static const JNINativeMethod methods[] = {
     {"create", "(J[B)J", (void *)create},
     {"id", "(J)J", (void *)id},
     {"ready", "(JJ)I", (void *)ready},
-    {"abandon", "(JJ)V", (void *)abandon},
+    {"abandon", "(J)V", (void *)abandon},
     {"next", "(JJI)J", (void *)next},
     {"pass", "(JJI)J", (void *)pass},
     {"waitInPlace", "(J)I", (void *)wait_in_place},

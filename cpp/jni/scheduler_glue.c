@@ -22,6 +22,15 @@ static jbyteArray error_text(JNIEnv *env, jclass class, jint error)
     return strand_jni_bytes(env, text, strlen(text));
 }
 
+/* In the order of Errno.java. */
+static void errors(JNIEnv *env, jclass class, jintArray values)
+{
+    (void)class;
+    static const jint all[] = {-EAGAIN, -ECANCELED, -ETIMEDOUT, -EDEADLK, -EPERM,
+                               -EBUSY,  -ENOMEM,    -EBADF,     -E2BIG,   -EINVAL};
+    (*env)->SetIntArrayRegion(env, values, 0, sizeof all / sizeof *all, all);
+}
+
 static jlong now(JNIEnv *env, jclass class)
 {
     (void)env, (void)class;
@@ -54,6 +63,19 @@ static jlong open_scheduler(JNIEnv *env, jclass class, jlong stack_bytes, jlong 
     };
     strand_scheduler *scheduler = NULL;
     return strand_jni_handle(strand_scheduler_init(&options, &scheduler), scheduler);
+}
+
+/* The calling thread becomes the carrier, until leave. */
+static jint enter(JNIEnv *env, jclass class, jlong scheduler)
+{
+    (void)env, (void)class;
+    return strand_scheduler_enter(strand_jni_pointer(scheduler));
+}
+
+static void leave(JNIEnv *env, jclass class, jlong scheduler)
+{
+    (void)env, (void)class;
+    strand_scheduler_leave(strand_jni_pointer(scheduler));
 }
 
 static jint shut_down(JNIEnv *env, jclass class, jlong scheduler)
@@ -111,13 +133,14 @@ static jint stats(JNIEnv *env, jclass class, jlong scheduler, jlongArray numbers
 }
 
 /* Through a nameless file: a dump may be larger than a pipe holds. NULL: no such file to be had. */
-static jbyteArray dump(JNIEnv *env, jclass class, jlong scheduler)
+static jbyteArray dump(JNIEnv *env, jclass class, jlong caller, jlong scheduler)
 {
     (void)class;
     FILE *file = tmpfile();
     if (!file)
         return NULL;
-    strand_scheduler_dump(strand_jni_pointer(scheduler), fileno(file));
+    strand_scheduler_dump_from_anywhere(strand_jni_held(caller), strand_jni_pointer(scheduler),
+                                        fileno(file));
     jbyteArray bytes = NULL;
     if (fseek(file, 0, SEEK_END) == 0) {
         long size = ftell(file);
@@ -133,15 +156,18 @@ static jbyteArray dump(JNIEnv *env, jclass class, jlong scheduler)
 
 static const JNINativeMethod methods[] = {
     {"version", "()[B", (void *)version},
+    {"errors", "([I)V", (void *)errors},
     {"errorText", "(I)[B", (void *)error_text},
     {"now", "()J", (void *)now},
     {"trustedLookup", "()Ljava/lang/invoke/MethodHandles$Lookup;", (void *)trusted_lookup},
     {"open", "(JJIIJ)J", (void *)open_scheduler},
+    {"enter", "(J)I", (void *)enter},
+    {"leave", "(J)V", (void *)leave},
     {"shutDown", "(J)I", (void *)shut_down},
     {"stop", "(J)V", (void *)stop},
     {"flushAll", "(J)V", (void *)flush_all},
     {"stats", "(J[J[Ljava/lang/String;)I", (void *)stats},
-    {"dump", "(J)[B", (void *)dump},
+    {"dump", "(JJ)[B", (void *)dump},
 };
 const struct strand_jni_table strand_jni_scheduler_natives = {
     methods, sizeof methods / sizeof *methods};

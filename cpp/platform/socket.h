@@ -38,6 +38,8 @@ int strand_socket_connect(const struct strand_address *address, bool *pending);
 /* Once it is writable: 0, or why it failed; -EAGAIN: not decided yet. */
 int strand_socket_connected(int fd);
 void strand_socket_close(int fd);
+/* Another number for any descriptor, or -errno. */
+int strand_socket_duplicate(int fd);
 
 /* Whether a read that brings less than asked for has emptied the descriptor: stream sockets and
  * pipes, but not where each read is one packet. */

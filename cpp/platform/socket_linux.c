@@ -172,6 +172,12 @@ void strand_socket_close(int fd)
     close(fd);
 }
 
+int strand_socket_duplicate(int fd)
+{
+    int other = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return other < 0 ? -errno : other;
+}
+
 bool strand_socket_short_read_tells(const struct strand_descriptor *d)
 {
     int type = 0;

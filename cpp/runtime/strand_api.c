@@ -21,9 +21,7 @@ int strand_spawn_with(strand_scheduler *s, const struct strand_options *options,
 
 void strand_yield(void)
 {
-    strand_scheduler *s = strand_scheduler_held();
-    if (s && s->current)
-        strand_scheduler_yield(s);
+    strand_scheduler_yield();
 }
 
 strand_id strand_self(void)

@@ -108,11 +108,11 @@ void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_schedule
         return;
     }
     /* With nobody running it, the caller is the holder for a moment. */
-    uint32_t idle = 0;
-    if (atomic_compare_exchange_strong(&s->running, &idle, 1)) {
+    uint32_t idle = STRAND_IDLE;
+    if (atomic_compare_exchange_strong(&s->running, &idle, STRAND_BEING_DUMPED)) {
         strand_inbox_drain(s);
         strand_scheduler_write_dump(s, "dump", fd);
-        atomic_store(&s->running, 0);
+        atomic_store(&s->running, STRAND_IDLE);
         return;
     }
     pthread_mutex_lock(&s->guest_lock);

@@ -87,9 +87,9 @@ static void dispose(strand_scheduler *s, struct strand *previous,
                     enum strand_disposition disposition)
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
+        strand_scheduler_end(previous);
         if (s->hooks.flush)
             s->hooks.flush(s);
-        strand_scheduler_end(previous);
         strand_scheduler_release(previous);
     } else if (disposition == STRAND_DISPOSED_YIELDED) {
         strand_ready_append(s, previous);

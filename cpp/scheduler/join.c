@@ -137,7 +137,7 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
         result = &ignored;
     if (id == self->id)
         return -EDEADLK;
-    if (self->joined == id) {
+    if (id && self->joined == id) {
         *result = self->joined_result;
         self->joined = 0;
         strand_wait_done(self);

@@ -10,6 +10,7 @@
  *   take the first: native -> run it (it and its successors come back here); hosted -> to the host
  */
 #include <errno.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -20,10 +21,15 @@ int strand_scheduler_enter(strand_scheduler *s)
 {
     if (strand_scheduler_held() || s->fork_epoch != strand_fork_epoch())
         return -EPERM;
-    uint32_t idle = 0;
-    if (!atomic_compare_exchange_strong(&s->running, &idle, 1))
-        return -EBUSY;
+    uint32_t state = STRAND_IDLE;
+    while (!atomic_compare_exchange_strong(&s->running, &state, STRAND_HAS_CARRIER)) {
+        if (state == STRAND_HAS_CARRIER)
+            return -EBUSY;
+        state = STRAND_IDLE;      /* a dump is being written; that is soon over */
+        sched_yield();
+    }
     strand_scheduler_hold(s);
+    s->errno_place = &errno;
     s->now_ns = strand_clock_now_ns();
     s->budget = 0;      /* look outside before the first strand */
     return 0;
@@ -35,7 +41,7 @@ void strand_scheduler_leave(strand_scheduler *s)
     if (s->stop_deadline_ns)
         atomic_store(&s->inbox.stop_requested, 0);
     s->stop_deadline_ns = 0;
-    atomic_store(&s->running, 0);
+    atomic_store(&s->running, STRAND_IDLE);
 }
 
 static void begin_stop(strand_scheduler *s)

@@ -50,6 +50,9 @@ struct strand_scheduler_hooks {
     void (*close)(strand_scheduler *s);        /* shutdown: release what is attached */
 };
 
+/* Who may touch a scheduler just now: nobody in particular, run's caller, a dump's writer. */
+enum { STRAND_IDLE, STRAND_HAS_CARRIER, STRAND_BEING_DUMPED };
+
 struct strand_scheduler {
     /* Touched by each switch. */
     struct strand_ready_queue ready;
@@ -57,6 +60,7 @@ struct strand_scheduler {
     unsigned budget;                           /* switches left until the next look outside */
     unsigned poll_bound;
     uint64_t switches;
+    int *errno_place;                          /* of the carrier's thread: errno is kept per strand */
     struct strand_context carrier;             /* where run's own frames wait while a strand runs */
     struct strand_sanitizer carrier_sanitizer;
 
@@ -93,8 +97,10 @@ struct strand_scheduler {
     int64_t grace_ns;
     size_t default_stack_bytes, max_strands;
     enum strand_stack_guards guards;
-    _Atomic uint32_t running;
+    _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
     uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
+
+    strand_scheduler *next_abandoned;
 
     struct strand_scheduler_hooks hooks;
     void *attached;                            /* io's part: streams with output, its counters */
@@ -164,9 +170,6 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted);
  * kept over a switch. NULL outside. */
 strand_scheduler *strand_scheduler_held(void);
 void strand_scheduler_hold(strand_scheduler *s);
-/* errno of this OS thread, under the same rule. */
-int strand_errno(void);
-void strand_errno_restore(int value);
 
 /* One look outside: inbox, timers, loop; waits when nothing is ready. 1: go on, 0: over, -EDEADLK. */
 int strand_scheduler_look_outside(strand_scheduler *s);
@@ -205,7 +208,7 @@ int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), vo
 void strand_context_begin(void *value);                       /* the first frame of a native strand */
 /* Parks the current strand, which has armed a wait; returns when it runs again. */
 void strand_scheduler_park(strand_scheduler *s);
-void strand_scheduler_yield(strand_scheduler *s);
+void strand_scheduler_yield(void);             /* nothing outside a native strand */
 
 static inline void strand_ready_append(strand_scheduler *s, struct strand *strand)
 {

@@ -9,10 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "held.h"
 #include "scheduler.h"
 #include "wait.h"
 
-static void switch_strands(strand_scheduler *s, struct strand *from, struct strand *to)
+static inline void switch_strands(strand_scheduler *s, struct strand *from, struct strand *to)
 {
     (void)s;
     strand_sanitizer_leave(&from->sanitizer, &to->sanitizer, false);
@@ -43,7 +44,7 @@ static inline void prefetch_after(const struct strand *next)
 }
 
 /* `self` stands where it belongs (the queue's tail, or parked). Returns when it runs again. */
-static void leave(strand_scheduler *s, struct strand *self)
+static inline void leave(strand_scheduler *s, struct strand *self)
 {
     struct strand *next = s->ready.first;
     if (!next || next->kind != STRAND_NATIVE || s->budget == 0) {
@@ -61,18 +62,22 @@ static void leave(strand_scheduler *s, struct strand *self)
     switch_strands(s, self, next);
 }
 
-void strand_scheduler_yield(strand_scheduler *s)
+__attribute__((noinline, noipa)) void strand_scheduler_yield(void)
 {
-    int saved_errno = strand_errno();
-    strand_ready_append(s, s->current);
-    leave(s, s->current);
-    strand_errno_restore(saved_errno);
+    strand_scheduler *s = strand_held_here;
+    if (!s || !s->current)
+        return;
+    struct strand *self = s->current;
+    int saved_errno = *s->errno_place;
+    strand_ready_append(s, self);
+    leave(s, self);
+    *self->scheduler->errno_place = saved_errno;
 }
 
-void strand_scheduler_park(strand_scheduler *s)
+__attribute__((noinline)) void strand_scheduler_park(strand_scheduler *s)
 {
     struct strand *self = s->current;
-    int saved_errno = strand_errno();
+    int saved_errno = *s->errno_place;
     if (s->hooks.flush)
         s->hooks.flush(s);
     if (self->wait.armed)
@@ -80,7 +85,7 @@ void strand_scheduler_park(strand_scheduler *s)
     else
         strand_ready_append(s, self);
     leave(s, self);
-    strand_errno_restore(saved_errno);
+    *self->scheduler->errno_place = saved_errno;
 }
 
 /* The first frame: what the first switch to a strand brings. */
@@ -111,11 +116,11 @@ void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
     refuse_in_child_of_fork(s);
     strand_deferred_run(self);
     strand_locals_destroy(self);
-    if (s->hooks.flush)
-        s->hooks.flush(s);
     strand_scheduler_end(self);
     s->departed = self;
     s->current = NULL;
+    if (s->hooks.flush)
+        s->hooks.flush(s);
     strand_sanitizer_leave(&self->sanitizer, &s->carrier_sanitizer, true);
     strand_context_switch(&self->context, &s->carrier, self);
     CHECK(!"a finished strand ran again");

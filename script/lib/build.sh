@@ -46,6 +46,9 @@ unlock_build() { exec 9>&-; }
 
 # ---- CMake --------------------------------------------------------------------------------------
 
+# What the native build runs under; a build runs the tests it has made, to list them.
+native_build_prefix=()
+
 # native_build FOLDER JDK OPTIONS...
 native_build() {
     local folder=$1 jdk=$2 fresh=()
@@ -54,7 +57,8 @@ native_build() {
     if [ -f "$folder/CMakeCache.txt" ] && ! cache_fits "$folder"; then fresh=(--fresh); fi
     JAVA_HOME=$jdk cmake "${fresh[@]}" -S "$root" -B "$folder" -DJAVA_HOME="$jdk" "$@" \
         </dev/null >&2 &&
-        JAVA_HOME=$jdk cmake --build "$folder" --parallel "$jobs" </dev/null >&2
+        JAVA_HOME=$jdk "${native_build_prefix[@]}" cmake --build "$folder" --parallel "$jobs" \
+            </dev/null >&2
 }
 
 # A cache holds paths: of this folder, and of the JDK's headers. Either may have moved since.
@@ -75,8 +79,9 @@ run_maven() {
     if [ "$(jdk_feature "$jdk")" -ge 24 ]; then
         options="--enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow $options"
     fi
-    JAVA_HOME=$jdk MAVEN_OPTS=$options mvn -B -q -Dstyle.color=never -f "$root/pom.xml" \
-        -Dmaven.wagon.http.retryHandler.count=3 "$@" </dev/null >&2
+    JAVA_HOME=$jdk MAVEN_OPTS=$options mvn -B -f "$root/pom.xml" \
+        -Dmaven.wagon.http.retryHandler.count=3 "$@" </dev/null 2>&1 |
+        sed $'s/\033\\[[0-9;]*m//g' >&2 # it resets colours even where it was told to use none
 }
 
 # ---- What script/echo needs ---------------------------------------------------------------------
@@ -112,7 +117,7 @@ build_java_echo() {
         listing_of "${java_sources[@]}" >"$listing.new"
         rm -f "$listing"
         echo "building the Java side" >&2
-        run_maven "$1" -DskipTests -Dstrand.native.skip=true -Dstrand.build="$echo_build" \
+        run_maven "$1" -q -DskipTests -Dstrand.native.skip=true -Dstrand.build="$echo_build" \
             process-classes || return
         mv "$listing.new" "$listing"
     fi

@@ -53,9 +53,9 @@ protected:
 
     int run() { return strand_scheduler_run(scheduler); }
 
-    strand_scheduler_stats stats()
+    struct strand_scheduler_stats stats()
     {
-        strand_scheduler_stats stats{};
+        struct strand_scheduler_stats stats{};
         stats.size = sizeof stats;
         EXPECT_EQ(strand_scheduler_stats(scheduler, &stats), 0);
         return stats;

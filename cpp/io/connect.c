@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "backoff.h"
+#include "io.h"
+#include "listener.h"
+#include "socket.h"
+
+struct strand_connecting {
+    strand_scheduler *scheduler;
+    struct strand_address address;
+    struct strand_backoff backoff;
+    strand_stream *stream;       /* NULL: still to be tried, the other side's queue being full */
+    bool pending;
+};
+
+/* 0; -EAGAIN: to be tried again. */
+static int try_connect(struct strand_connecting *c)
+{
+    int fd = strand_socket_connect(&c->address, &c->pending);
+    if (fd < 0)
+        return fd;
+    struct strand_descriptor d = {
+        .fd = fd, .given_fd = fd, .kind = STRAND_DESCRIPTOR_SOCKET, .nowait = true,
+    };
+    int status = strand_stream_adopt(c->scheduler, &d, NULL, &c->stream);
+    if (status < 0) {
+        strand_socket_close(fd);
+        return status;
+    }
+    c->stream->short_read_tells = 1;
+    c->stream->wake_below = 1;       /* nothing is unsent: the first writable event wakes */
+    return 0;
+}
+
+int strand_connect_begin(strand_scheduler *s, const char *address, struct strand_connecting **out)
+{
+    struct strand_connecting *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->scheduler = s;
+    int status = strand_address_parse(address, &c->address);
+    if (status == 0)
+        status = try_connect(c);
+    if (status == -EAGAIN) {
+        strand_backoff_begin(&c->backoff);
+        status = 0;
+    }
+    if (status < 0) {
+        free(c);
+        return status;
+    }
+    *out = c;
+    return 0;
+}
+
+static int try_again(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
+{
+    int status = strand_backoff_step(self, &c->backoff, NULL, "a free place to connect to",
+                                     deadline_ns);
+    if (status < 0)
+        return status;
+    status = try_connect(c);
+    if (status != -EAGAIN)
+        return status;
+    strand_backoff_begin(&c->backoff);
+    return 0;
+}
+
+static int wait_connected(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
+{
+    int status = c->pending ? strand_socket_connected(c->stream->descriptor.fd) : 0;
+    if (status != -EAGAIN)
+        return status;
+    strand_stream_set_deadline(c->stream, deadline_ns);
+    status = strand_stream_wait(self, c->stream, &c->stream->writer, "a connection");
+    strand_stream_set_deadline(c->stream, STRAND_FOREVER);
+    return status;
+}
+
+int strand_connect_step(struct strand *self, struct strand_connecting *c, int64_t deadline_ns,
+                        strand_stream **out)
+{
+    int status = 0;
+    while (status == 0 && !c->stream)
+        status = try_again(self, c, deadline_ns);
+    if (status == 0)
+        status = wait_connected(self, c, deadline_ns);
+    if (status == -EAGAIN)
+        return -EAGAIN;
+    if (status == 0) {
+        *out = c->stream;
+        c->stream = NULL;
+    }
+    strand_connect_abandon(self, c);
+    return status;
+}
+
+void strand_connect_abandon(struct strand *self, struct strand_connecting *c)
+{
+    strand_wait_done(self);
+    if (c->stream)
+        strand_stream_finish(c->stream);
+    free(c);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+
+/* How long shutdown leaves output alone that cannot be watched. */
+#define RETRY_NS INT64_C(5000000)
+
+static strand_stream *stream_of_unsent(struct strand_link *link)
+{
+    return CONTAINER_OF(link, strand_stream, unsent);
+}
+
+static void write_unsent(struct strand_io *io)
+{
+    struct strand_link *next;
+    for (struct strand_link *link = io->unsent.head.next; link != &io->unsent.head; link = next) {
+        strand_stream *stream = stream_of_unsent(link);
+        next = link->next;
+        strand_stream_drain(stream);
+        if (stream->closing && stream->closer == 0 && strand_stream_unsent_bytes(stream) == 0)
+            strand_stream_finish(stream);
+    }
+}
+
+/* Strands that ended with a line of theirs must not keep the other readers waiting. */
+static void drop_lines_of_the_ended(struct strand_io *io)
+{
+    struct strand_link *next;
+    for (struct strand_link *link = io->held.head.next; link != &io->held.head; link = next) {
+        strand_stream *stream = CONTAINER_OF(link, strand_stream, held);
+        next = link->next;
+        if (strand_stream_keeper_ended(stream))
+            strand_stream_drop_line(stream);
+    }
+}
+
+static void flush(strand_scheduler *s)
+{
+    struct strand_io *io = strand_io_of(s);
+    if (!strand_list_empty(&io->unsent))
+        write_unsent(io);
+    if (!strand_list_empty(&io->held))
+        drop_lines_of_the_ended(io);
+}
+
+/* Slow peers have what is left of the grace period to take what was accepted for them. */
+static void send_what_was_accepted(struct strand_io *io)
+{
+    strand_scheduler *s = io->scheduler;
+    int64_t now_ns = strand_clock_now_ns();
+    int64_t until_ns = s->stop_deadline_ns ? s->stop_deadline_ns
+                                           : strand_clock_deadline_ns(now_ns, s->grace_ns);
+    write_unsent(io);
+    while (s->unsent > 0 && now_ns < until_ns) {
+        int64_t wait_ns = until_ns - now_ns;
+        if (!strand_list_empty(&io->unsent) && wait_ns > RETRY_NS)
+            wait_ns = RETRY_NS;
+        strand_loop_poll(s->loop, wait_ns);
+        write_unsent(io);
+        now_ns = strand_clock_now_ns();
+    }
+}
+
+static void forget_user(strand_stream *stream)
+{
+    stream->object.users = 0;
+    stream->line_kept = 0;
+}
+
+static void close_streams(struct strand_io *io)
+{
+    struct strand_link *link;
+    while ((link = strand_list_first(&io->streams))) {
+        strand_stream *stream = CONTAINER_OF(link, strand_stream, link);
+        forget_user(stream);
+        strand_stream_finish(stream);
+    }
+    while ((link = strand_list_first(&io->zombies))) {
+        strand_stream *stream = CONTAINER_OF(link, strand_stream, link);
+        forget_user(stream);
+        strand_object_release_unused(&stream->object);
+    }
+}
+
+static void close_io(strand_scheduler *s)
+{
+    struct strand_io *io = strand_io_of(s);
+    io->closing = true;
+    send_what_was_accepted(io);
+    close_streams(io);
+    strand_listeners_close(io);
+    strand_standard_disown(s);
+    strand_buffer_pool_close(&io->buffers);
+    s->attached = NULL;
+    free(io);
+}
+
+int strand_io_attach(strand_scheduler *s)
+{
+    struct strand_io *io = calloc(1, sizeof *io);
+    if (!io)
+        return -ENOMEM;
+    io->scheduler = s;
+    strand_list_init(&io->streams);
+    strand_list_init(&io->zombies);
+    strand_list_init(&io->listeners);
+    strand_list_init(&io->unsent);
+    strand_list_init(&io->held);
+    s->attached = io;
+    s->hooks.flush = flush;
+    s->hooks.close = close_io;
+    return 0;
+}
+
+void strand_io_count(strand_scheduler *s, struct strand_scheduler_stats *out)
+{
+    const struct strand_io *io = strand_io_of(s);
+    out->lines_in = strand_counter_read(&io->lines_in);
+    out->lines_out = strand_counter_read(&io->lines_out);
+    out->bytes_in = strand_counter_read(&io->bytes_in);
+    out->bytes_out = strand_counter_read(&io->bytes_out);
+    out->overlong_lines = strand_counter_read(&io->overlong_lines);
+    out->accept_backoffs = strand_counter_read(&io->accept_backoffs);
+}

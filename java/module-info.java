@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Strand: green threads on one carrier. */
+module org.cemlang.strand {
+    requires org.apache.commons.lang3;
+    requires java.management;
+    requires static transitive org.jspecify;
+
+    exports org.cemlang.strand;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import java.time.Duration;
+
+/** Durations into deadlines on the core's clock, saturating. */
+final class Deadlines {
+    private Deadlines() {}
+
+    static long nanos(Duration duration) {
+        try {
+            return duration.toNanos();
+        } catch (ArithmeticException tooLong) {
+            return duration.isNegative() ? Long.MIN_VALUE : Long.MAX_VALUE;
+        }
+    }
+
+    static long after(Duration duration) {
+        long nanos = nanos(duration);
+        long now = Native.now();
+        return nanos > Native.FOREVER - now ? Native.FOREVER : now + nanos;
+    }
+
+    /** Thread.join up to a deadline; whether the thread has ended. */
+    static boolean join(Thread thread, long deadlineNs) throws InterruptedException {
+        if (deadlineNs == Native.FOREVER) {
+            thread.join();
+            return true;
+        }
+        long leftNs;
+        while (thread.isAlive() && (leftNs = deadlineNs - Native.now()) > 0) {
+            thread.join(leftNs / 1_000_000, (int) (leftNs % 1_000_000));
+        }
+        return !thread.isAlive();
+    }
+}

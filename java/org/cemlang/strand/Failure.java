@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.RejectedExecutionException;
+
+/** The one place where the core's negative statuses become exceptions. */
+final class Failure {
+    private Failure() {}
+
+    /** Of an operation on a stream or a listener; {@code where} names it. */
+    static IOException io(long status, String where) {
+        if (status == Errno.CANCELED) {
+            throw canceled(where);
+        }
+        if (status == Errno.NO_MEMORY) {
+            throw new OutOfMemoryError(where);
+        }
+        if (status == Errno.TIMED_OUT) {
+            return new SocketTimeoutException(where + ": timed out");
+        }
+        if (status == Errno.TOO_BIG) {
+            return new LineTooLongException(where + ": line longer than the limit");
+        }
+        if (status == Errno.BAD_DESCRIPTOR) {
+            return new IOException(where + ": closed");
+        }
+        return new IOException(where + ": " + Errno.text(status));
+    }
+
+    static InterruptedIOException interruptedIo(String where) {
+        return new InterruptedIOException(where + ": interrupted");
+    }
+
+    static CancellationException canceled(String where) {
+        return new Canceled(where + ": canceled");
+    }
+
+    /** Ours, so that a strand that ends by it is not reported as failed. */
+    static final class Canceled extends CancellationException {
+        private static final long serialVersionUID = 1;
+
+        Canceled(String message) {
+            super(message);
+        }
+    }
+
+    /** Of a spawn. */
+    static RuntimeException spawn(long status) {
+        if (status == Errno.NO_MEMORY) {
+            throw new OutOfMemoryError("no memory for a strand");
+        }
+        if (status == Errno.CANCELED) {
+            return new RejectedExecutionException("the scheduler is stopping");
+        }
+        if (status == Errno.AGAIN) {
+            return new RejectedExecutionException("the scheduler's limit of strands is reached");
+        }
+        return new RejectedExecutionException(Errno.text(status));
+    }
+
+    /** Of anything else that only misuse or want of memory can bring about. */
+    static RuntimeException misuse(long status, String what) {
+        if (status == Errno.NO_MEMORY) {
+            throw new OutOfMemoryError(what);
+        }
+        if (status == Errno.INVALID) {
+            return new IllegalArgumentException(what + ": " + Errno.text(status));
+        }
+        return new IllegalStateException(what + ": " + Errno.text(status));
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CancellationException;
+
+/**
+ * Listens on an address and accepts connections; a strand that has to wait for one parks.
+ *
+ * <pre>{@code
+ * try (LineServer server = LineServer.listen("127.0.0.1:7000")) {
+ *     for (;;) { LineStream peer = server.accept(); Strands.spawn(() -> serve(peer)); }
+ * }
+ * }</pre>
+ *
+ * <p>It belongs to one scheduler, whose strands alone may use it ({@link IllegalStateException}).
+ */
+public final class LineServer implements AutoCloseable {
+    private final Scheduler scheduler;
+    private final String address;
+    /** 0 once closed. */
+    private long handle;
+
+    private LineServer(Scheduler scheduler, long handle, String address) {
+        this.scheduler = scheduler;
+        this.handle = handle;
+        this.address = address;
+    }
+
+    /**
+     * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; numbers only; port 0: any that is
+     * free. In a strand: for its scheduler; elsewhere for the thread's default one.
+     *
+     * @throws IOException that names the address, if it is none, in use, or not to be had
+     */
+    public static LineServer listen(String address) throws IOException {
+        Scheduler scheduler = Strands.scheduler();
+        scheduler.checkUsableHere();
+        byte[] text = address.getBytes(StandardCharsets.UTF_8);
+        long made = Native.listen(scheduler.handle(), text, 0);
+        if (made < 0) {
+            throw Failure.io(made, address);
+        }
+        byte[] bound = Native.listenerAddress(made);
+        return new LineServer(scheduler, made,
+                bound == null ? address : new String(bound, StandardCharsets.UTF_8));
+    }
+
+    /** The address it listens on, with the port that port 0 became. */
+    public String address() {
+        return address;
+    }
+
+    /**
+     * The next connection.
+     *
+     * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status
+     * @throws IOException if it fails, or is closed meanwhile
+     * @throws CancellationException if the strand is canceled
+     */
+    public LineStream accept() throws IOException {
+        Strand self = strand();
+        long listener = handle;
+        if (listener == 0) {
+            throw Failure.io(Errno.BAD_DESCRIPTOR, address);
+        }
+        long stream;
+        while ((stream = Native.acceptStep(self.control, listener, Native.FOREVER))
+                == Errno.AGAIN) {
+            if (!self.await()) {
+                Native.waitDone(self.control);
+                throw Failure.interruptedIo(address);
+            }
+        }
+        if (stream < 0) {
+            throw Failure.io(stream, address);
+        }
+        return new LineStream(scheduler, stream, "connection on " + address);
+    }
+
+    /**
+     * Stops listening; whoever waits in {@link #accept} gets an {@link IOException}. Also outside a
+     * strand while the scheduler does not run. Closing twice does no harm.
+     */
+    @Override
+    public void close() {
+        long listener = handle;
+        if (listener == 0 || !scheduler.isOpen()) {
+            return;
+        }
+        scheduler.checkUsableHere();
+        handle = 0;
+        Native.closeListener(listener);
+    }
+
+    @Override
+    public String toString() {
+        return "LineServer[" + address + "]";
+    }
+
+    private Strand strand() {
+        Strand self = Engine.CHOSEN.current();
+        if (self == null || self.scheduler != scheduler) {
+            throw new IllegalStateException("only a strand of its scheduler may use " + this);
+        }
+        return self;
+    }
+}

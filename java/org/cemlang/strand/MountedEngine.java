@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Strands as virtual threads on a scheduler of ours (JDK 21 and later). The carrier asks the core for
+ * the next strand and runs its continuation; one call into the core a switch.
+ */
+final class MountedEngine extends Engine {
+    MountedEngine() {
+        super("mounted: virtual threads of JDK " + Runtime.version().feature()
+                + " with the core as their scheduler");
+        loadWhatTheCarrierNeeds();
+    }
+
+    /** So that the carrier never waits for a class that a strand is initialising. */
+    private static void loadWhatTheCarrierNeeds() {
+        for (Class<?> needed : new Class<?>[] {
+            Native.class, Errno.class, StrandTable.class, MountedStrand.class, Failure.class,
+            Failure.Canceled.class, DeadlockException.class, Deadlines.class, Pinning.class,
+            java.util.concurrent.locks.LockSupport.class,
+            java.util.concurrent.RejectedExecutionException.class
+        }) {
+            try {
+                Class.forName(needed.getName(), true, needed.getClassLoader());
+            } catch (ClassNotFoundException impossible) {
+                throw new NoClassDefFoundError(needed.getName());
+            }
+        }
+    }
+
+    @Override
+    Strand start(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
+        MountedStrand strand = new MountedStrand(scheduler, control, name, body);
+        StrandTable.put(strand.slot(), strand);
+        strand.thread.start();
+        return strand;
+    }
+
+    @Override
+    long drive(Scheduler scheduler) {
+        long handle = scheduler.handle();
+        long next = Native.next(handle, 0, Native.PARKED);
+        while (next >= 0) {
+            MountedStrand strand = (MountedStrand) StrandTable.get((int) (next >>> 1));
+            scheduler.running = strand;
+            int became = strand.turn((next & 1) != 0);
+            next = Native.next(handle, strand.control, became);
+        }
+        scheduler.running = null;
+        return next;
+    }
+
+    @Override
+    @Nullable Strand current() {
+        Thread thread = Thread.currentThread();
+        if (thread.getClass() != VirtualThreads.TYPE) {
+            return null;
+        }
+        Executor scheduler = VirtualThreads.schedulerOf(thread);
+        if (!(scheduler instanceof MountedStrand strand)) {
+            return null;
+        }
+        return strand.thread == thread ? strand : strand.scheduler.children.get(thread);
+    }
+
+    @Override
+    void yield() {
+        Thread thread = Thread.currentThread();
+        if (thread.getClass() == VirtualThreads.TYPE
+                && VirtualThreads.schedulerOf(thread) instanceof MountedStrand) {
+            Thread.yield();
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import java.lang.invoke.MethodHandles;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the library does; cpp/jni has the other side, a dozen lines each.
+ *
+ * <p>Handles (schedulers, control blocks, streams) are positive, and a negative result is an errno
+ * value. A method that ends in {@code Step} never waits: {@link Errno#AGAIN} means that the strand is
+ * armed, is to park, and then to call the same step again. {@code self} is the calling strand's
+ * control block; {@code caller} is that too, or 0 for a caller that is no strand.
+ */
+final class Native {
+    /** From {@link #next}: there is nothing left to run. */
+    static final int OVER = -1_000_001;
+    /** From {@link #pass}: the carrier must go on. */
+    static final int HAND_TO_CARRIER = -1_000_002;
+    /** From {@link #readLineStep}: the input has ended. */
+    static final long END = Long.MIN_VALUE;
+
+    /** What became of the strand that ran, as in cpp/scheduler/hosted.h. */
+    static final int PARKED = 0;
+    static final int YIELDED = 1;
+    static final int FINISHED = 2;
+
+    static final long FOREVER = Long.MAX_VALUE;
+
+    static {
+        NativeLibrary.load();
+    }
+
+    private Native() {}
+
+    static native byte[] version();
+    static native void errors(int[] values);
+    static native byte[] errorText(int error);
+    static native long now();
+    static native MethodHandles.@Nullable Lookup trustedLookup();
+
+    static native long open(long stackBytes, long maxStrands, int guards, int pollBound, long graceNs);
+    static native int enter(long scheduler);
+    static native void leave(long scheduler);
+    static native int shutDown(long scheduler);
+    static native void stop(long scheduler);
+    static native void flushAll(long scheduler);
+    static native int stats(long scheduler, long[] numbers, String[] names);
+    static native byte @Nullable [] dump(long caller, long scheduler);
+
+    static native long create(long scheduler, byte @Nullable [] name);
+    static native long id(long strand);
+    static native int ready(long caller, long id);
+    static native void abandon(long id);
+
+    /** Slot number and unpark flag of the next strand ({@code slot << 1 | unpark}), or a code. */
+    static native long next(long scheduler, long previous, int disposition);
+    static native long pass(long scheduler, long previous, int disposition);
+    static native int waitInPlace(long self);
+    static native void waitDone(long self);
+    static native int joinStep(long self, long id, long deadlineNs);
+    static native int sleepStep(long self, long deadlineNs);
+    static native int blockingStep(long self);
+    static native int wake(long caller, long id);
+    static native int cancel(long caller, long id);
+
+    static native long openStream(long scheduler, int descriptor, long maxLineBytes, boolean keep);
+    static native long standardStream(long scheduler, int descriptor);
+    /** Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. */
+    static native long readLineStep(long self, long stream, LineBuffer into);
+    static native int writeStep(
+            long self, long stream, byte[] from, int offset, int length, boolean newline);
+    static native int writeDirectStep(
+            long self, long stream, ByteBuffer from, int offset, int length, boolean newline);
+    static native int flushStep(long self, long stream);
+    static native int closeStep(long self, long stream);
+    static native void giveUp(long self, long stream);
+    static native void setDeadline(long stream, long deadlineNs);
+
+    static native long listen(long scheduler, byte[] address, int backlog);
+    static native byte @Nullable [] listenerAddress(long listener);
+    static native long acceptStep(long self, long listener, long deadlineNs);
+    static native void closeListener(long listener);
+    static native long beginConnect(long scheduler, byte[] address);
+    static native long connectStep(long self, long connecting, long deadlineNs);
+    static native void abandonConnect(long self, long connecting);
+}

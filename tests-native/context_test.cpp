@@ -1,0 +1,443 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <fenv.h>
+#include <unistd.h>
+#include <unwind.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+extern "C" {
+#include "context.h"
+#include "sanitizer.h"
+}
+
+namespace {
+
+constexpr size_t stack_bytes = 256 * 1024;
+
+struct Place {
+    strand_context context{};
+    strand_sanitizer sanitizer{};
+};
+
+// One strand beside the test itself: body runs when first resumed, resume and back hand values over.
+struct Pair {
+    Place here, there;
+    std::unique_ptr<char[]> stack{new char[stack_bytes]};
+    std::function<void(void *)> body;
+
+    explicit Pair(std::function<void(void *)> run) : body(std::move(run))
+    {
+        strand_sanitizer_init_carrier(&here.sanitizer);
+        strand_sanitizer_init(&there.sanitizer, stack.get(), stack_bytes);
+        strand_context_prepare(&there.context, stack.get(), stack_bytes, entry);
+    }
+
+    ~Pair() { strand_sanitizer_destroy(&there.sanitizer); }
+
+    void *resume(void *value)
+    {
+        starting = this;
+        return go(here, there, value);
+    }
+
+    void *back(void *value) { return go(there, here, value); }
+
+    void arrive(Place &now, Place &from)
+    {
+        strand_sanitizer_arrive(&now.sanitizer, &from.sanitizer);
+    }
+
+    void *go(Place &from, Place &to, void *value)
+    {
+        strand_sanitizer_leave(&from.sanitizer, &to.sanitizer, 0);
+        void *got = strand_context_switch(&from.context, &to.context, value);
+        arrive(from, to);
+        return got;
+    }
+
+    static void entry(void *value)
+    {
+        Pair *self = starting;
+        self->arrive(self->there, self->here);
+        self->body(value);
+        self->back(nullptr);
+        abort();
+    }
+
+    static Pair *starting;
+};
+
+Pair *Pair::starting;
+
+void *number(intptr_t n)
+{
+    return reinterpret_cast<void *>(n);
+}
+
+TEST(Context, shouldSayItsName)
+{
+    std::string name = strand_context_name;
+    EXPECT_TRUE(name == "asm" || name == "ucontext") << name;
+}
+
+TEST(Context, shouldHandValuesOverBothWays)
+{
+    std::string order;
+    Pair pair([&](void *value) {
+        for (;;) {
+            order += std::to_string(reinterpret_cast<intptr_t>(value));
+            value = pair.back(number(reinterpret_cast<intptr_t>(value) + 1));
+        }
+    });
+    intptr_t value = 1;
+    for (int i = 0; i < 3; i++)
+        value = reinterpret_cast<intptr_t>(pair.resume(number(value))) + 1;
+    EXPECT_EQ(order, "135");
+}
+
+bool aligned_for_sse()
+{
+    // movaps faults on a stack that is off by 8; the compiler trusts the ABI in placing this.
+    struct alignas(16) {
+        float values[4];
+    } four;
+    volatile auto address = reinterpret_cast<uintptr_t>(&four);
+    return address % 16 == 0 && reinterpret_cast<uintptr_t>(__builtin_frame_address(0)) % 16 == 0;
+}
+
+TEST(Context, shouldEnterOnItsOwnStackAlignedTo16)
+{
+    for (size_t off = 0; off < 64; off += 8) {
+        static bool aligned, inside;
+        static char *low, *high;
+        static Place here, there;
+        std::unique_ptr<char[]> stack{new char[stack_bytes]};
+        low = stack.get();
+        high = low + stack_bytes - off;
+        strand_sanitizer_init_carrier(&here.sanitizer);
+        strand_sanitizer_init(&there.sanitizer, low, size_t(high - low));
+        strand_context_prepare(&there.context, low, size_t(high - low), [](void *) {
+            strand_sanitizer_arrive(&there.sanitizer, &here.sanitizer);
+            aligned = aligned_for_sse();
+            char *frame = static_cast<char *>(__builtin_frame_address(0));
+            inside = frame > low && frame < high;
+            strand_sanitizer_leave(&there.sanitizer, &here.sanitizer, 0);
+            strand_context_switch(&there.context, &here.context, nullptr);
+        });
+        strand_sanitizer_leave(&here.sanitizer, &there.sanitizer, 0);
+        strand_context_switch(&here.context, &there.context, nullptr);
+        strand_sanitizer_arrive(&here.sanitizer, &there.sanitizer);
+        EXPECT_TRUE(aligned) << "offset " << off;
+        EXPECT_TRUE(inside) << "offset " << off;
+        char *sp = static_cast<char *>(strand_context_sp(&there.context));
+        EXPECT_TRUE(sp > low && sp < high);
+        strand_sanitizer_destroy(&there.sanitizer);
+    }
+}
+
+#if defined(__x86_64__)
+// int switch_with_registers(from, to, seed): seed + 1 to seed + 6 in the six registers across the
+// switch; how many came back wrong. It writes what it must keep for its own caller itself.
+extern "C" int switch_with_registers(strand_context *from, strand_context *to, uint64_t seed);
+asm(R"(
+    .text
+    .type switch_with_registers, @function
+switch_with_registers:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    pushq %rdx
+    leaq 1(%rdx), %rbx
+    leaq 2(%rdx), %rbp
+    leaq 3(%rdx), %r12
+    leaq 4(%rdx), %r13
+    leaq 5(%rdx), %r14
+    leaq 6(%rdx), %r15
+    call strand_context_switch
+    popq %rdx
+    xorl %eax, %eax
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    incq %rdx
+    xorl %ecx, %ecx
+    cmpq %rdx, %\register
+    setne %cl
+    addl %ecx, %eax
+    .endr
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+    .size switch_with_registers, . - switch_with_registers
+)");
+
+TEST(Context, shouldKeepTheSixCalleeSavedRegisters)
+{
+    static int wrong;
+    Pair pair([&](void *) {
+        for (uint64_t seed = 1000;; seed += 10) {
+            strand_sanitizer_leave(&pair.there.sanitizer, &pair.here.sanitizer, 0);
+            wrong += switch_with_registers(&pair.there.context, &pair.here.context, seed);
+            pair.arrive(pair.there, pair.here);
+        }
+    });
+    wrong = 0;
+    pair.resume(nullptr);
+    for (uint64_t seed = 1; seed < 100; seed += 10) {
+        strand_sanitizer_leave(&pair.here.sanitizer, &pair.there.sanitizer, 0);
+        wrong += switch_with_registers(&pair.here.context, &pair.there.context, seed);
+        pair.arrive(pair.here, pair.there);
+    }
+    EXPECT_EQ(wrong, 0);
+}
+
+struct Control {
+    uint32_t mxcsr;
+    uint16_t x87;
+    bool operator==(const Control &other) const { return mxcsr == other.mxcsr && x87 == other.x87; }
+};
+
+std::ostream &operator<<(std::ostream &out, const Control &control)
+{
+    return out << std::hex << control.mxcsr << "/" << control.x87 << std::dec;
+}
+
+Control control_now()
+{
+    Control control;
+    asm volatile("stmxcsr %0" : "=m"(control.mxcsr));
+    asm volatile("fnstcw %0" : "=m"(control.x87));
+    control.mxcsr &= ~0x3fu;
+    return control;
+}
+
+void set_control(const Control &control)
+{
+    asm volatile("ldmxcsr %0" ::"m"(control.mxcsr));
+    asm volatile("fldcw %0" ::"m"(control.x87));
+}
+
+const Control plain = {0x1f80, 0x37f};
+
+// Each word by itself: rounding down, up, to zero; flush to zero; denormals are zero; both; x87's
+// precision and rounding; and traps on division, as feenableexcept sets them.
+const Control controls[] = {
+    plain,           {0x3f80, 0x37f}, {0x5f80, 0x37f}, {0x7f80, 0x37f}, {0x9f80, 0x37f},
+    {0x1fc0, 0x37f}, {0x9fc0, 0x37f}, {0x1f80, 0x27f}, {0x1f80, 0xf7f}, {0x1d80, 0x37b},
+    {0x7d80, 0xf7b},
+};
+
+TEST(Context, shouldKeepFloatingPointControlWordsPerContext)
+{
+    for (const Control &mine : controls)
+        for (const Control &other : controls) {
+            Control seen_first, seen_later;
+            Pair pair([&](void *) {
+                seen_first = control_now();
+                set_control(other);
+                pair.back(nullptr);
+                seen_later = control_now();
+                set_control(plain);
+            });
+            set_control(mine);
+            pair.resume(nullptr);
+            Control kept = control_now();
+            set_control(plain);
+            pair.resume(nullptr);
+            Control kept_plain = control_now();
+            set_control(plain);
+            EXPECT_EQ(seen_first, plain) << "the preparer's, not " << mine;
+            EXPECT_EQ(kept, mine) << "beside " << other;
+            EXPECT_EQ(seen_later, other) << "beside " << mine;
+            EXPECT_EQ(kept_plain, plain) << "beside " << other;
+        }
+}
+
+TEST(Context, shouldBeginWithThePreparersControlWords)
+{
+    for (const Control &control : controls) {
+        Control seen;
+        set_control(control);
+        Pair pair([&](void *) { seen = control_now(); });
+        set_control(plain);
+        pair.resume(nullptr);
+        EXPECT_EQ(seen, control);
+    }
+}
+#endif
+
+__attribute__((noinline, noipa)) double third(double one)
+{
+    return one / 3;
+}
+
+TEST(Context, shouldKeepTheRoundingModePerContext)
+{
+    double up, still_up;
+    Pair pair([&](void *) {
+        fesetround(FE_UPWARD);
+        up = third(1);
+        pair.back(nullptr);
+        still_up = third(1);
+        fesetround(FE_TONEAREST);
+    });
+    double nearest = third(1);
+    pair.resume(nullptr);
+    EXPECT_EQ(fegetround(), FE_TONEAREST);
+    EXPECT_EQ(third(1), nearest);
+    fesetround(FE_DOWNWARD);
+    pair.resume(nullptr);
+    EXPECT_EQ(fegetround(), FE_DOWNWARD);
+    fesetround(FE_TONEAREST);
+    EXPECT_GT(up, nearest);
+    EXPECT_EQ(still_up, up);
+}
+
+TEST(Context, shouldCatchWhatIsThrownOverAPark)
+{
+    std::string order;
+    Pair pair([&](void *) {
+        for (int i = 0;; i++) {
+            try {
+                pair.back(nullptr);
+                throw std::runtime_error("thrown " + std::to_string(i));
+            } catch (const std::exception &e) {
+                order += e.what();
+                order += ";";
+            }
+        }
+    });
+    for (int i = 0; i < 3; i++)
+        pair.resume(nullptr);
+    EXPECT_EQ(order, "thrown 0;thrown 1;");
+}
+
+void run_and_throw()
+{
+    Pair pair([](void *) { throw std::runtime_error("left behind"); });
+    pair.resume(nullptr);
+}
+
+TEST(Context, shouldTerminateWithAMessageWhenAnExceptionLeavesTheEntry)
+{
+    EXPECT_DEATH(run_and_throw(), "terminate called(.|\n)*left behind");
+}
+
+void run_and_return()
+{
+    static char stack[64 * 1024];
+    strand_context here;
+    static strand_context there;
+    strand_context_prepare(&there, stack, sizeof stack, [](void *) {});
+    strand_context_switch(&here, &there, nullptr);
+}
+
+TEST(Context, shouldAbortWithAMessageWhenTheEntryReturns)
+{
+    EXPECT_DEATH(run_and_return(), "a context's entry never returns");
+}
+
+extern "C" __attribute__((noinline, noipa)) void stop_here_for_gdb()
+{
+    asm volatile("");
+}
+
+struct Walk {
+    int frames = 0;
+    _Unwind_Reason_Code end = _URC_NO_REASON;
+};
+
+__attribute__((noinline)) void walk(Walk *walk)
+{
+    stop_here_for_gdb();
+    walk->end = _Unwind_Backtrace(
+        [](_Unwind_Context *, void *argument) {
+            return ++static_cast<Walk *>(argument)->frames < 100 ? _URC_NO_REASON
+                                                                 : _URC_NORMAL_STOP;
+        },
+        walk);
+}
+
+TEST(Context, shouldEndUnwindingAtTheEntry)
+{
+    Walk seen;
+    Pair pair([&](void *) { walk(&seen); });
+    pair.resume(nullptr);
+    EXPECT_EQ(seen.end, _URC_END_OF_STACK);
+    EXPECT_GE(seen.frames, 3);
+    EXPECT_LE(seen.frames, 12);
+}
+
+std::string output_of(const std::string &command)
+{
+    std::string text;
+    FILE *pipe = popen(command.c_str(), "r");
+    char part[4096];
+    while (size_t count = fread(part, 1, sizeof part, pipe))
+        text.append(part, count);
+    pclose(pipe);
+    return text;
+}
+
+TEST(Context, shouldEndGdbsBacktraceAtTheEntry)
+{
+#if defined(STRAND_ASAN) || defined(STRAND_TSAN)
+    GTEST_SKIP() << "gdb and the sanitizers' runtimes get in each other's way";
+#endif
+    if (output_of("command -v gdb").empty())
+        GTEST_SKIP() << "gdb is not installed";
+    char self[4096] = {};
+    ASSERT_GT(readlink("/proc/self/exe", self, sizeof self - 1), 0);
+    std::string text = output_of(
+        "gdb -nx -batch -ex 'set debuginfod enabled off' -ex 'break stop_here_for_gdb' -ex run"
+        " -ex 'echo BACKTRACE\\n' -ex bt -ex 'echo END\\n' -ex kill --args '" + std::string(self) +
+        "'--gtest_filter=Context.shouldEndUnwindingAtTheEntry"
+        " </dev/null 2>&1");
+    size_t from = text.find("BACKTRACE"), to = text.find("END", from);
+    if (text.find("ptrace") != std::string::npos)
+        GTEST_SKIP() << "gdb may not trace here: " << text;
+    ASSERT_NE(to, std::string::npos) << text;
+    std::string trace = text.substr(from, to - from);
+    EXPECT_NE(trace.find("stop_here_for_gdb"), std::string::npos) << trace;
+    EXPECT_NE(trace.find("entry"), std::string::npos) << trace;
+    EXPECT_EQ(trace.find("Backtrace stopped"), std::string::npos) << trace;
+    EXPECT_EQ(trace.find("??"), std::string::npos) << trace;
+    std::string last = trace.substr(trace.rfind('#'));
+    EXPECT_TRUE(last.find("strand_context_first") != std::string::npos ||
+                last.find("__start_context") != std::string::npos)
+        << trace;
+}
+
+TEST(Context, shouldKeepManyContextsApart)
+{
+    constexpr int count = 100;
+    std::vector<std::unique_ptr<Pair>> pairs;
+    std::vector<int> sums(count);
+    for (int i = 0; i < count; i++)
+        pairs.push_back(std::make_unique<Pair>([&, i](void *) {
+            for (int turn = 0; turn < 100; turn++) {
+                sums[size_t(i)] += i * turn;
+                pairs[size_t(i)]->back(nullptr);
+            }
+        }));
+    for (int turn = 0; turn < 100; turn++)
+        for (auto &pair : pairs)
+            pair->resume(nullptr);
+    for (int i = 0; i < count; i++)
+        EXPECT_EQ(sums[size_t(i)], i * 4950);
+}
+
+}   // namespace
