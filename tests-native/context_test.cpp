@@ -404,7 +404,7 @@ TEST(Context, shouldEndGdbsBacktraceAtTheEntry)
     std::string text = output_of(
         "gdb -nx -batch -ex 'set debuginfod enabled off' -ex 'break stop_here_for_gdb' -ex run"
         " -ex 'echo BACKTRACE\\n' -ex bt -ex 'echo END\\n' -ex kill --args '" + std::string(self) +
-        "'--gtest_filter=Context.shouldEndUnwindingAtTheEntry"
+        "' --gtest_filter=Context.shouldEndUnwindingAtTheEntry"
         " </dev/null 2>&1");
     size_t from = text.find("BACKTRACE"), to = text.find("END", from);
     if (text.find("ptrace") != std::string::npos)

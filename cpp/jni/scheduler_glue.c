@@ -62,7 +62,8 @@ static jlong open_scheduler(JNIEnv *env, jclass class, jlong stack_bytes, jlong 
         .grace_ns = grace_ns,
     };
     strand_scheduler *scheduler = NULL;
-    return strand_jni_handle(strand_scheduler_init(&options, &scheduler), scheduler);
+    int status = strand_scheduler_init(&options, &scheduler);
+    return strand_jni_handle(status, scheduler);
 }
 
 /* The calling thread becomes the carrier, until leave. */

@@ -30,6 +30,7 @@ struct strand_loop_watch {
 
 /* -ENOMEM, -EMFILE, -ENFILE. */
 int strand_loop_create(struct strand_loop **out);
+/* Watches still there are not touched any more. */
 void strand_loop_destroy(struct strand_loop *loop);
 
 void strand_loop_watch_init(struct strand_loop_watch *watch, int fd,

@@ -54,9 +54,6 @@ int strand_loop_create(struct strand_loop **out)
 
 void strand_loop_destroy(struct strand_loop *loop)
 {
-    for (size_t slot = 0; slot < loop->capacity; slot++)
-        if (loop->table[slot].watch)
-            loop->table[slot].watch->slot = UINT32_MAX;
     close(loop->epoll_fd);
     free(loop->table);
     free(loop);

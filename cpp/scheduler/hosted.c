@@ -43,7 +43,6 @@ static void ready_here(struct strand *strand)
     case STRAND_FINISHED:
         break;
     }
-    strand->unpark = 0;     /* its host has unparked it by itself */
 }
 
 int strand_hosted_ready(strand_scheduler *held, strand_id id)
@@ -93,7 +92,6 @@ static void dispose(strand_scheduler *s, struct strand *previous,
         strand_scheduler_release(previous);
     } else if (disposition == STRAND_DISPOSED_YIELDED) {
         strand_ready_append(s, previous);
-        previous->unpark = 0;
     } else {
         if (s->hooks.flush)
             s->hooks.flush(s);

@@ -112,6 +112,10 @@ void strand_wait_wake(struct strand *strand)
         strand->unpark = strand->kind == STRAND_HOSTED;
     } else if (strand->state == STRAND_RUNNING) {
         strand->unpark = 1;
+    } else if (strand->state == STRAND_READY) {
+        /* Its host said that it can run, perhaps in vain (a thread dump's echo): then it is still
+         * parked there. An unpark too many does no harm, one too few loses the strand. */
+        strand->unpark = strand->kind == STRAND_HOSTED;
     }
     disarm(strand);
 }

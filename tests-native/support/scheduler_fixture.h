@@ -27,8 +27,9 @@ protected:
 
     void TearDown() override
     {
-        if (scheduler)
+        if (scheduler) {
             EXPECT_EQ(strand_scheduler_shutdown(scheduler), 0);
+        }
     }
 
     // From outside or from a strand; the body outlives the strand.

@@ -53,7 +53,6 @@ final class BatonEngine extends Engine {
         while (next >= 0) {
             BatonStrand strand = (BatonStrand) StrandTable.get((int) (next >>> 1));
             scheduler.running = strand;
-            scheduler.turns++;
             if (strand.grant()) {
                 return true;
             }
@@ -70,7 +69,6 @@ final class BatonEngine extends Engine {
         Scheduler scheduler = from.scheduler;
         long next = Native.pass(scheduler.handle(), from.control, became);
         if (next >= 0 && StrandTable.get((int) (next >>> 1)) == from) {
-            scheduler.turns++;
             return true;
         }
         ParkingSlot carrier = scheduler.carrierSlot;

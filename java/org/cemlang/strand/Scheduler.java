@@ -44,9 +44,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** Who runs: for the watchdog and the exit hook. */
     volatile @Nullable Strand running;
     volatile @Nullable Thread carrier;
-    /** The carrier's place to wait for the baton, and how often that went on; baton engine. */
+    /** The carrier's place to wait for the baton, of each run; baton engine. */
     ParkingSlot carrierSlot = new ParkingSlot(Thread.currentThread());
-    volatile long turns;
 
     private @Nullable LineStream input;
     private @Nullable LineStream output;
@@ -251,6 +250,10 @@ public final class Scheduler implements Executor, AutoCloseable {
         users.decrementAndGet();
     }
 
+    long switches() {
+        return number(5);
+    }
+
     boolean isOpen() {
         return users.get() >= 0;
     }
@@ -304,10 +307,13 @@ public final class Scheduler implements Executor, AutoCloseable {
         idle = latch;
         carrier = Thread.currentThread();
         ExitHook.add(this);
+        Watchdog.watch(this);
         try {
             return Engine.CHOSEN.drive(this);
         } finally {
+            Watchdog.unwatch(this);
             ExitHook.remove(this);
+            running = null;
             carrier = null;
             idle = null;
             Native.leave(handle);
@@ -317,13 +323,18 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     private boolean hasStrands() {
+        return number(0) > 0;
+    }
+
+    /** One of the stats; 0 once closed. */
+    private long number(int index) {
         if (!enter()) {
-            return false;
+            return 0;
         }
         long[] numbers = new long[NUMBERS];
         Native.stats(handle, numbers, new String[NAMES]);
         leave();
-        return numbers[0] > 0;
+        return numbers[index];
     }
 
     private void awaitIdle() {
