@@ -265,8 +265,7 @@ TEST(Descriptor, shouldSayWhatTheCallSays)
     EXPECT_EQ(strand_descriptor_read(&wrong_end, &byte, 1), -EBADF);
     EXPECT_EQ(strand_descriptor_read(&wrong_end, &byte, 0), 0);
     strand_descriptor in = describe(pipe.reading);
-    EXPECT_EQ(strand_descriptor_write(&wrong_end, "x", 1), 1);
-    EXPECT_EQ(strand_descriptor_read(&in, reinterpret_cast<void *>(8), 1), -EFAULT);
+    EXPECT_EQ(strand_descriptor_write(&in, "x", 1), -EBADF);
 }
 
 bool readable(int fd)

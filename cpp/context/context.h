@@ -13,7 +13,8 @@
  *   low   +------------------+
  *
  * A switch keeps the callee-saved registers, MXCSR's and x87's control bits, and nothing else: no
- * signal mask, no errno. Only the carrier calls it.
+ * signal mask, no errno. (The assembly does not see one kind of change: trap masks set in MXCSR
+ * alone; asm/context_x86_64_sysv.S says why. <fenv.h> sets both.) Only the carrier calls it.
  */
 #ifndef STRAND_CONTEXT_CONTEXT_H
 #define STRAND_CONTEXT_CONTEXT_H
@@ -34,7 +35,10 @@ void strand_context_prepare(struct strand_context *context, void *low, size_t si
 void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value);
 
 /* The stack pointer a parked context has; for stack walking and diagnosis. */
-void *strand_context_sp(const struct strand_context *context);
+static inline void *strand_context_sp(const struct strand_context *context)
+{
+    return context->sp;
+}
 
 /* "asm" or "ucontext". */
 extern const char strand_context_name[];

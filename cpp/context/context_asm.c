@@ -28,8 +28,3 @@ void strand_context_prepare(struct strand_context *context, void *low, size_t si
     strand_context_frame_fill(frame, strand_context_first, entry);
     context->sp = frame;
 }
-
-void *strand_context_sp(const struct strand_context *context)
-{
-    return context->sp;
-}

@@ -104,7 +104,7 @@ static int make_stream(strand_listener *l, int fd, strand_stream **out)
 static int try_once(struct strand *self, strand_listener *l, int64_t deadline_ns,
                     strand_stream **out)
 {
-    if (!l->readable)
+    if (!l->readable && !strand_wait_is_over(self, deadline_ns))
         return wait_for_connection(self, l, deadline_ns);
     if (++l->in_a_row > CONNECTIONS_SHARE) {
         l->in_a_row = 0;
@@ -118,7 +118,7 @@ static int try_once(struct strand *self, strand_listener *l, int64_t deadline_ns
     switch (fd) {
     case -EAGAIN:
         l->readable = false;
-        return 0;
+        return wait_for_connection(self, l, deadline_ns);
     case -ECONNABORTED:
         return 0;
     case -EMFILE: case -ENFILE: case -ENOBUFS: case -ENOMEM:

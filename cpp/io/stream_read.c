@@ -20,11 +20,17 @@ bool strand_stream_keeper_ended(const strand_stream *s)
     return !slot || !strand_slot_is(slot, s->reader.holder);
 }
 
+/* Others wait while a line is kept: io looks whether its reader ends without letting go of it. */
+static void note_held(strand_stream *in)
+{
+    if (in->line_kept && !strand_list_empty(&in->reader.queue) && !strand_link_listed(&in->held))
+        strand_list_append(&in->io->held, &in->held);
+}
+
 static int queue_to_read(struct strand *self, strand_stream *in)
 {
     int status = strand_turn_queue(self, &in->reader, "its turn to read", in->deadline_ns);
-    if (status == -EAGAIN && in->line_kept && !strand_link_listed(&in->held))
-        strand_list_append(&in->io->held, &in->held);
+    note_held(in);
     return status;
 }
 
@@ -72,6 +78,11 @@ static ssize_t leave(struct strand *self, strand_stream *in, ssize_t result)
     return result;
 }
 
+static bool must_ask(const struct strand *self, const strand_stream *in)
+{
+    return in->readable || strand_wait_is_over(self, in->deadline_ns);
+}
+
 static int wait_for_input(struct strand *self, strand_stream *in)
 {
     in->refills = 0;
@@ -91,7 +102,7 @@ static int wait_for_input(struct strand *self, strand_stream *in)
  */
 static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size)
 {
-    if (!in->readable)
+    if (!must_ask(self, in))
         return wait_for_input(self, in);
     if (in->refills >= STRAND_IO_SHARE) {
         in->refills = 0;
@@ -116,7 +127,7 @@ static int refill(struct strand *self, strand_stream *in)
 {
     char *to;
     size_t size;
-    if (!in->readable)
+    if (!must_ask(self, in))
         return wait_for_input(self, in);
     int status = strand_line_buffer_room(&in->lines, &to, &size);
     if (status < 0)
@@ -134,6 +145,7 @@ static int refill(struct strand *self, strand_stream *in)
 static int keep_line(struct strand *self, strand_stream *in)
 {
     in->line_kept = 1;
+    note_held(in);
     strand_counter_add(&in->io->lines_in, 1);
     strand_wait_done(self);
     strand_operation_end(self);

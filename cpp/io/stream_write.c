@@ -84,6 +84,13 @@ static int leave(struct strand *self, strand_stream *out, int result)
     return result;
 }
 
+static void drain_for(struct strand *self, strand_stream *s)
+{
+    if (s->blocked && strand_wait_is_over(self, s->deadline_ns))
+        s->blocked = 0;
+    strand_stream_drain(s);
+}
+
 static int wait_for_room(struct strand *self, strand_stream *out, size_t below)
 {
     out->wake_below = below;
@@ -103,7 +110,7 @@ static int make_room(struct strand *self, strand_stream *out, size_t size)
         return strand_wait_give_way(self, "others' turn");
     }
     out->emptyings++;
-    strand_stream_drain(out);
+    drain_for(self, out);
     if (out->out_error)
         return strand_stream_take_error(out);
     if (strand_stream_unsent_bytes(out) < STRAND_UNSENT_BYTES)
@@ -184,7 +191,7 @@ int strand_stream_write_step(struct strand *self, strand_stream *out, const void
 
 int strand_stream_empty_step(struct strand *self, strand_stream *s)
 {
-    strand_stream_drain(s);
+    drain_for(self, s);
     if (s->out_error)
         return strand_stream_take_error(s);
     return strand_stream_unsent_bytes(s) == 0 ? 0 : wait_for_room(self, s, 1);

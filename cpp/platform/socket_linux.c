@@ -182,8 +182,6 @@ bool strand_socket_short_read_tells(const struct strand_descriptor *d)
 {
     int type = 0;
     socklen_t length = sizeof type;
-    if (d->kind == STRAND_DESCRIPTOR_PIPE)
-        return !(fcntl(d->fd, F_GETFL) & O_DIRECT);
     return d->kind == STRAND_DESCRIPTOR_SOCKET &&
            getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }

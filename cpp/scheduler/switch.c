@@ -13,34 +13,46 @@
 #include "scheduler.h"
 #include "wait.h"
 
-static inline void switch_strands(strand_scheduler *s, struct strand *from, struct strand *to)
+static inline void arrive(strand_scheduler *s, struct strand *self, struct strand *came_from)
 {
-    (void)s;
-    strand_sanitizer_leave(&from->sanitizer, &to->sanitizer, false);
-    struct strand *came_from = strand_context_switch(&from->context, &to->context, from);
-    (void)came_from;
-    strand_sanitizer_arrive(&from->sanitizer, came_from ? &came_from->sanitizer
-                                                        : &s->carrier_sanitizer);
+    (void)s, (void)self, (void)came_from;
+    strand_sanitizer_arrive(&self->sanitizer,
+                            came_from ? &came_from->sanitizer : &s->carrier_sanitizer);
 }
 
-static void switch_to_carrier(strand_scheduler *s, struct strand *from)
+/*
+ * The last thing its callers do, so that the switch is a jump and continues in the strand's own
+ * caller: a `return` after a switch is always predicted wrong (the return predictor holds the other
+ * strand's calls). That is why the one who leaves sets errno for the one who comes.
+ */
+static inline void switch_strands(strand_scheduler *s, struct strand *self, struct strand *to)
 {
+    self->saved_errno = *s->errno_place;
+    *s->errno_place = to->saved_errno;
+    s->current = to;
+    strand_sanitizer_leave(&self->sanitizer, &to->sanitizer, false);
+    arrive(s, self, strand_context_switch(&self->context, &to->context, self));
+}
+
+static inline void switch_to_carrier(strand_scheduler *s, struct strand *self)
+{
+    self->saved_errno = *s->errno_place;
     s->current = NULL;
-    strand_sanitizer_leave(&from->sanitizer, &s->carrier_sanitizer, false);
-    struct strand *came_from = strand_context_switch(&from->context, &s->carrier, from);
-    (void)came_from;
-    strand_sanitizer_arrive(&from->sanitizer, came_from ? &came_from->sanitizer
-                                                        : &s->carrier_sanitizer);
+    strand_sanitizer_leave(&self->sanitizer, &s->carrier_sanitizer, false);
+    arrive(s, self, strand_context_switch(&self->context, &s->carrier, self));
 }
 
-/* The strand after next: its block, so that its stack pointer is here when its turn comes. */
-static inline void prefetch_after(const struct strand *next)
+/*
+ * What the strand after the next will need: its saved registers and the frames above them. Its block
+ * was fetched one turn ago, as the `next` of the strand then after the next.
+ */
+static inline void prefetch(const struct strand *after)
 {
-    const struct strand *after = next->next;
-    if (after) {
-        __builtin_prefetch(strand_context_sp(&after->context));
-        __builtin_prefetch(after->next);
-    }
+    const char *sp = strand_context_sp(&after->context);
+    __builtin_prefetch(sp);
+    __builtin_prefetch(sp + 64);
+    __builtin_prefetch(sp + 128);
+    __builtin_prefetch(after->next);
 }
 
 /* `self` stands where it belongs (the queue's tail, or parked). Returns when it runs again. */
@@ -51,14 +63,14 @@ static inline void leave(strand_scheduler *s, struct strand *self)
         switch_to_carrier(s, self);
         return;
     }
-    prefetch_after(next);
     strand_ready_take(s);
+    if (s->ready.first)
+        prefetch(s->ready.first);
     strand_become(next, STRAND_RUNNING);
     s->budget--;
     strand_counter_add(&s->switches, 1);
     if (next == self)
         return;
-    s->current = next;
     switch_strands(s, self, next);
 }
 
@@ -68,16 +80,13 @@ __attribute__((noinline, noipa)) void strand_scheduler_yield(void)
     if (!s || !s->current)
         return;
     struct strand *self = s->current;
-    int saved_errno = *s->errno_place;
     strand_ready_append(s, self);
     leave(s, self);
-    *self->scheduler->errno_place = saved_errno;
 }
 
 __attribute__((noinline)) void strand_scheduler_park(strand_scheduler *s)
 {
     struct strand *self = s->current;
-    int saved_errno = *s->errno_place;
     if (s->hooks.flush)
         s->hooks.flush(s);
     if (self->wait.armed)
@@ -85,17 +94,14 @@ __attribute__((noinline)) void strand_scheduler_park(strand_scheduler *s)
     else
         strand_ready_append(s, self);
     leave(s, self);
-    *self->scheduler->errno_place = saved_errno;
 }
 
 /* The first frame: what the first switch to a strand brings. */
 void strand_context_begin(void *value)
 {
-    struct strand *came_from = value;
-    strand_scheduler *s = strand_scheduler_held();
+    strand_scheduler *s = strand_held_here;
     struct strand *self = s->current;
-    strand_sanitizer_arrive(&self->sanitizer, came_from ? &came_from->sanitizer
-                                                        : &s->carrier_sanitizer);
+    arrive(s, self, value);
     self->entry(self->argument);
     strand_scheduler_finish(self->scheduler, self);
 }
@@ -129,6 +135,7 @@ void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
 
 static void switch_from_carrier(strand_scheduler *s, struct strand *to)
 {
+    *s->errno_place = to->saved_errno;
     s->current = to;
     strand_sanitizer_leave(&s->carrier_sanitizer, &to->sanitizer, false);
     struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);

@@ -8,6 +8,7 @@ void strand_control_init(struct strand *strand, enum strand_kind kind, strand_sc
     strand->state = STRAND_NEW;
     strand->kind = (uint8_t)kind;
     strand->permit = strand->cancelled = strand->deferring = strand->unpark = 0;
+    strand->saved_errno = 0;
     strand->scheduler = scheduler;
     strand->id = 0;
 

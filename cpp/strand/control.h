@@ -74,6 +74,7 @@ struct strand {
     uint8_t cancelled;                            /* a cancel not yet met */
     uint8_t deferring;                            /* in its defers: cancels are not met */
     uint8_t unpark;                               /* hosted: made ready by the core, not by its host */
+    int saved_errno;                              /* valid while not running */
     strand_scheduler *scheduler;
     strand_id id;
 

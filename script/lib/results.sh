@@ -22,9 +22,10 @@ logged() {
     "$@" >>"$log" 2>&1
 }
 
+# The end of a log, without ctest's lines for what passed.
 show_log() {
     echo "---- the end of build/test/$1.log" >&2
-    tail -n 150 "$results/$1.log" >&2
+    grep -vE '^ +Start +[0-9]+: | +Passed +[0-9.]+ sec$' "$results/$1.log" | tail -n 150 >&2
     echo "----" >&2
 }
 

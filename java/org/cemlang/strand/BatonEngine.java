@@ -52,7 +52,7 @@ final class BatonEngine extends Engine {
         long next = turn;
         while (next >= 0) {
             BatonStrand strand = (BatonStrand) StrandTable.get((int) (next >>> 1));
-            scheduler.running = strand;
+            scheduler.setRunning(strand);
             if (strand.grant()) {
                 return true;
             }
@@ -60,7 +60,7 @@ final class BatonEngine extends Engine {
             StrandTable.put(strand.slot(), null);
             next = Native.pass(scheduler.handle(), strand.control, Native.FINISHED);
         }
-        scheduler.running = null;
+        scheduler.setRunning(null);
         return false;
     }
 

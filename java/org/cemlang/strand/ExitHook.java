@@ -60,7 +60,7 @@ final class ExitHook {
     }
 
     private static boolean exits(Scheduler scheduler) {
-        Strand strand = scheduler.running;
+        Strand strand = scheduler.running();
         return inExit(scheduler.carrier)
                 || strand instanceof MountedStrand mounted && inExit(mounted.thread)
                 || strand instanceof BatonStrand baton && inExit(baton.thread);

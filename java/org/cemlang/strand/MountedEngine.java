@@ -45,11 +45,11 @@ final class MountedEngine extends Engine {
         long next = Native.next(handle, 0, Native.PARKED);
         while (next >= 0) {
             MountedStrand strand = (MountedStrand) StrandTable.get((int) (next >>> 1));
-            scheduler.running = strand;
+            scheduler.setRunning(strand);
             int became = strand.turn((next & 1) != 0);
+            scheduler.setRunning(null);
             next = Native.next(handle, strand.control, became);
         }
-        scheduler.running = null;
         return next;
     }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -37,12 +39,23 @@ public final class Scheduler implements Executor, AutoCloseable {
     private final AtomicInteger users = new AtomicInteger();
     private volatile @Nullable CountDownLatch idle;
 
+    private static final VarHandle RUNNING;
+
+    static {
+        try {
+            RUNNING = MethodHandles.lookup().findVarHandle(
+                    Scheduler.class, "running", Strand.class);
+        } catch (ReflectiveOperationException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
+
     /** Where the lines of this scheduler's streams land. */
     final LineBuffer line = new LineBuffer();
     /** Virtual threads that were started inside strands, to their strands; mounted engine. */
     final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
-    /** Who runs: for the watchdog and the exit hook. */
-    volatile @Nullable Strand running;
+    /** For the watchdog and the exit hook; see {@link #setRunning}. */
+    private @Nullable Strand running;
     volatile @Nullable Thread carrier;
     /** The carrier's place to wait for the baton, of each run; baton engine. */
     ParkingSlot carrierSlot = new ParkingSlot(Thread.currentThread());
@@ -197,6 +210,15 @@ public final class Scheduler implements Executor, AutoCloseable {
         return handle;
     }
 
+    /** Who has a turn, null between turns. Released only: each switch makes two. */
+    void setRunning(@Nullable Strand strand) {
+        RUNNING.setRelease(this, strand);
+    }
+
+    @Nullable Strand running() {
+        return (Strand) RUNNING.getAcquire(this);
+    }
+
     /** A control block; its scheduler is held meanwhile. */
     long createControl(byte @Nullable [] name) {
         if (!enter()) {
@@ -313,7 +335,7 @@ public final class Scheduler implements Executor, AutoCloseable {
         } finally {
             Watchdog.unwatch(this);
             ExitHook.remove(this);
-            running = null;
+            setRunning(null);
             carrier = null;
             idle = null;
             Native.leave(handle);

@@ -55,8 +55,8 @@ final class Watchdog {
     }
 
     private static void look(Scheduler scheduler, Sight sight) {
-        Strand strand = scheduler.running;
-        Thread holder = strand == null ? null : holder(scheduler, strand);
+        Strand strand = scheduler.running();
+        Thread holder = strand == null ? null : holder(strand);
         if (strand == null || holder == null || !waits(holder)) {
             sight.strand = null;
             return;
@@ -74,9 +74,8 @@ final class Watchdog {
         }
     }
 
-    /** The thread whose waiting is the strand's; mounted, that is the carrier. */
-    private static @Nullable Thread holder(Scheduler scheduler, Strand strand) {
-        return strand instanceof BatonStrand baton ? baton.thread : scheduler.carrier;
+    private static Thread holder(Strand strand) {
+        return strand instanceof BatonStrand baton ? baton.thread : ((MountedStrand) strand).thread;
     }
 
     private static boolean waits(Thread thread) {
@@ -89,12 +88,11 @@ final class Watchdog {
     private static String line(Strand strand, Thread holder) {
         String held = strand instanceof BatonStrand ? "the baton" : "the carrier, pinned,";
         return "strand: '" + strand.name() + "' has held " + held + " for 1 s while "
-                + holder.getState() + lock(strand, holder) + "; no other strand can run";
+                + holder.getState() + lock(holder) + "; no other strand can run";
     }
 
-    private static String lock(Strand strand, Thread holder) {
-        Thread own = strand instanceof MountedStrand mounted ? mounted.thread : holder;
-        Object blocker = LockSupport.getBlocker(own);
+    private static String lock(Thread holder) {
+        Object blocker = LockSupport.getBlocker(holder);
         ThreadInfo info = Engine.isVirtual(holder) ? null
                 : ManagementFactory.getThreadMXBean().getThreadInfo(holder.getId());
         String name = blocker != null

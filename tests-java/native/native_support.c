@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* org.cemlang.strand.NativeSupport: pipes, and strands whose body is C, for the Java tests. */
+#include <errno.h>
+#include <jni.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <strand/strand.h>
+
+static JavaVM *vm;
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *loaded_by, void *reserved)
+{
+    (void)reserved;
+    vm = loaded_by;
+    return JNI_VERSION_1_8;
+}
+
+JNIEXPORT jint JNICALL Java_org_cemlang_strand_NativeSupport_pipe(JNIEnv *env, jclass class,
+                                                                  jintArray ends)
+{
+    (void)class;
+    int fds[2];
+    if (pipe(fds) < 0)
+        return -errno;
+    const jint both[] = {fds[0], fds[1]};
+    (*env)->SetIntArrayRegion(env, ends, 0, 2, both);
+    return 0;
+}
+
+/* ---- A native strand that calls Java ------------------------------------------------------------ */
+
+struct call {
+    jobject body;        /* a global reference to a Runnable */
+    int on_carrier;      /* what strand_call_on_carrier said */
+    int parked_in_it;    /* what strand_sleep said inside */
+};
+
+/* On the carrier's own stack, whose thread is the JVM's. */
+static void run_java(void *argument)
+{
+    struct call *call = argument;
+    JNIEnv *env;
+    if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK)
+        return;
+    jclass class = (*env)->GetObjectClass(env, call->body);
+    jmethodID run = (*env)->GetMethodID(env, class, "run", "()V");
+    (*env)->CallVoidMethod(env, call->body, run);
+    (*env)->DeleteGlobalRef(env, call->body);
+    (*env)->DeleteLocalRef(env, class);
+    call->parked_in_it = strand_sleep(1);
+}
+
+static void call_java(void *argument)
+{
+    struct call *call = argument;
+    strand_yield();
+    call->on_carrier = strand_call_on_carrier(run_java, call);
+    strand_yield();
+}
+
+JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_spawnCalling(JNIEnv *env, jclass class,
+                                                                           jlong scheduler,
+                                                                           jobject body)
+{
+    (void)class;
+    struct call *call = calloc(1, sizeof *call);
+    if (!call)
+        return 0;
+    call->body = (*env)->NewGlobalRef(env, body);
+    call->on_carrier = call->parked_in_it = 1;
+    if (strand_spawn((strand_scheduler *)(intptr_t)scheduler, call_java, call, NULL) < 0)
+        return 0;
+    return (jlong)(intptr_t)call;
+}
+
+/* What the two calls returned: "the first << 16 | the second", each negated. */
+JNIEXPORT jint JNICALL Java_org_cemlang_strand_NativeSupport_outcome(JNIEnv *env, jclass class,
+                                                                     jlong spawned)
+{
+    (void)env, (void)class;
+    struct call *call = (struct call *)(intptr_t)spawned;
+    jint outcome = -call->on_carrier << 16 | -call->parked_in_it;
+    free(call);
+    return outcome;
+}
+
+/* ---- A native strand that takes its turns -------------------------------------------------------- */
+
+struct scribe {
+    char *log;           /* a direct buffer's; its first byte counts */
+    char letter;
+    int times;
+};
+
+static void write_letters(void *argument)
+{
+    struct scribe *scribe = argument;
+    for (int i = 0; i < scribe->times; i++) {
+        scribe->log[(unsigned char)++scribe->log[0]] = scribe->letter;
+        strand_yield();
+    }
+    free(scribe);
+}
+
+JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_spawnScribe(
+    JNIEnv *env, jclass class, jlong scheduler, jobject log, jchar letter, jint times)
+{
+    (void)class;
+    struct scribe *scribe = malloc(sizeof *scribe);
+    if (!scribe)
+        return 0;
+    *scribe = (struct scribe){(*env)->GetDirectBufferAddress(env, log), (char)letter, times};
+    strand_id id = 0;
+    if (strand_spawn((strand_scheduler *)(intptr_t)scheduler, write_letters, scribe, &id) < 0)
+        free(scribe);
+    return (jlong)id;
+}
+
+/* ---- A Java strand under a native frame ---------------------------------------------------------- */
+
+JNIEXPORT void JNICALL Java_org_cemlang_strand_NativeSupport_callBack(JNIEnv *env, jclass class,
+                                                                      jobject body)
+{
+    (void)class;
+    jclass of = (*env)->GetObjectClass(env, body);
+    jmethodID run = (*env)->GetMethodID(env, of, "run", "()V");
+    (*env)->CallVoidMethod(env, body, run);
+}

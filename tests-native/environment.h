@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a test runs under, for the few that must say why they cannot.
+#ifndef STRAND_TESTS_ENVIRONMENT_H
+#define STRAND_TESTS_ENVIRONMENT_H
+
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr bool sanitized = true;
+#else
+constexpr bool sanitized = false;
+#endif
+#else
+constexpr bool sanitized = false;
+#endif
+
+// Valgrind gives its children its libraries.
+inline bool under_valgrind()
+{
+    const char *preloaded = getenv("LD_PRELOAD");
+    return preloaded && strstr(preloaded, "vgpreload");
+}
+
+#endif
