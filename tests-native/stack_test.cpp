@@ -170,8 +170,10 @@ strand_context test_context, strand_context_of_test;
 
 __attribute__((noinline)) void use_large_frame(size_t size_bytes)
 {
-    volatile char *frame = static_cast<volatile char *>(alloca(size_bytes));
+    char *frame = static_cast<char *>(alloca(size_bytes));
+    asm volatile("" ::"r"(frame) : "memory");   // else a compiler keeps the one byte it sees used
     frame[0] = 'x';
+    asm volatile("" ::"r"(frame) : "memory");
 }
 
 void check_canaries(int, siginfo_t *info, void *)

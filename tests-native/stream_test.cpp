@@ -323,6 +323,26 @@ TEST_F(Reading, shouldCancelAQueuedReaderAndKeepTheOthersInLine)
     close(pipe.write);
 }
 
+TEST_F(Reading, shouldReportADeadlockOfAReaderAndTheOneWhoKeepsTheLine)
+{
+    Ends pipe = make_pipe();
+    put(pipe.write, "kept\n");
+    strand_stream *in = nullptr;
+    strand_id ids[2];
+    ids[0] = spawn([&] {
+        in = open_stream(pipe.read);
+        order += line_of(in);
+        EXPECT_EQ(strand_join(ids[1], STRAND_FOREVER, nullptr), -ECANCELED);
+    }, "keeper");
+    ids[1] = spawn([&] { order += line_of(in); }, "waits for the keeper");
+    EXPECT_EQ(run(), -EDEADLK);
+    strand_cancel(ids[0]);
+    put(pipe.write, "next\n");
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "kept\nnext\n");
+    close(pipe.write);
+}
+
 TEST_F(Reading, shouldGiveWayOnInputThatNeverEnds)
 {
     int zeros = open("/dev/zero", O_RDONLY);

@@ -86,14 +86,14 @@ int main(int count, char **arguments)
 {
     int64_t before_bytes = measure_memory_bytes();
     struct strand_scheduler_options options = {.size = sizeof options, .stack_bytes = 64 * 1024};
-    if (count == 2 && !strcmp(arguments[1], "version")) {
-        printf("%s\n", strand_version());
-        return 0;
-    }
-    if (count == 5 && !strcmp(arguments[1], "--stack-bytes")) {
+    if (count >= 4 && !strcmp(arguments[1], "--stack-bytes")) {
         options.stack_bytes = strtoul(arguments[2], NULL, 10);
         arguments += 2;
         count -= 2;
+    }
+    if (count == 2 && !strcmp(arguments[1], "version")) {
+        printf("%s\n", strand_version());
+        return 0;
     }
     int status = strand_scheduler_init(&options, &scheduler);
     if (status < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "buffer_pool.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "sanitizer.h"
@@ -9,11 +10,13 @@ struct strand_spare_buffer {
     struct strand_spare_buffer *next;
 };
 
+enum { MAX_SPARE = 16 };
+
 /* Under ASan none is kept, so that a line used after its time is found. */
 #if defined(STRAND_ASAN)
-#define MAX_SPARE 0u
+static const bool keep_spares = false;
 #else
-#define MAX_SPARE 16u
+static const bool keep_spares = true;
 #endif
 
 char *strand_buffer_take(struct strand_buffer_pool *pool, size_t capacity)
@@ -28,7 +31,7 @@ char *strand_buffer_take(struct strand_buffer_pool *pool, size_t capacity)
 
 void strand_buffer_give_back(struct strand_buffer_pool *pool, char *bytes, size_t capacity)
 {
-    if (!bytes || capacity != STRAND_BUFFER_BYTES || pool->count >= MAX_SPARE) {
+    if (!bytes || !keep_spares || capacity != STRAND_BUFFER_BYTES || pool->count >= MAX_SPARE) {
         free(bytes);
         return;
     }

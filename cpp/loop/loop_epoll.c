@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "descriptor.h"
 
 const char strand_loop_name[] = "epoll";
 
@@ -42,11 +43,11 @@ int strand_loop_create(struct strand_loop **out)
     struct strand_loop *loop = calloc(1, sizeof *loop);
     if (!loop)
         return -ENOMEM;
-    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->epoll_fd = strand_descriptor_above_standard(epoll_create1(EPOLL_CLOEXEC));
     if (loop->epoll_fd < 0) {
-        int error = errno;
+        int status = loop->epoll_fd;
         free(loop);
-        return -error;
+        return status;
     }
     *out = loop;
     return 0;

@@ -54,6 +54,10 @@ ssize_t strand_descriptor_write(struct strand_descriptor *d, const void *from, s
 /* The peer of a socket sees the end of input. -ENOTSOCK on everything else. */
 int strand_descriptor_shutdown_write(struct strand_descriptor *d);
 
+/* For a descriptor just made (negative: errno says why): one above 2, so that what a process opens
+ * for itself does not become a standard stream that it was started without. Or -errno. */
+int strand_descriptor_above_standard(int fd);
+
 /*
  * A descriptor that becomes readable when any thread or signal handler signals it. Watch it as any
  * other; drain before looking for what it announced, so that no later signal is lost. Non-blocking,

@@ -82,7 +82,8 @@ static int reopen_terminal(int fd)
         return -1;
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int own = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int own = strand_descriptor_above_standard(
+        open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
     if (own >= 0 && !isatty(own)) {
         close(own);
         return -1;
@@ -260,10 +261,21 @@ int strand_descriptor_shutdown_write(struct strand_descriptor *d)
     return shutdown(d->fd, SHUT_WR) == 0 ? 0 : -errno;
 }
 
+int strand_descriptor_above_standard(int fd)
+{
+    if (fd < 0)
+        return -errno;
+    if (fd > STDERR_FILENO)
+        return fd;
+    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int status = higher >= 0 ? higher : -errno;
+    close(fd);
+    return status;
+}
+
 int strand_wakefd_create(void)
 {
-    int wakefd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return wakefd >= 0 ? wakefd : -errno;
+    return strand_descriptor_above_standard(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
 }
 
 void strand_wakefd_signal(int wakefd)

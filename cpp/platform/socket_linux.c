@@ -9,24 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int above_standard(int fd)
-{
-    if (fd < 0)
-        return -errno;
-    if (fd > STDERR_FILENO)
-        return fd;
-    int higher = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    int status = higher < 0 ? -errno : higher;
-    close(fd);
-    return status;
-}
-
 static int open_socket(int family)
 {
-    return above_standard(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    return strand_descriptor_above_standard(
+        socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 }
 
-/* Lines are small and wait for answers: Nagle's delay is not for them. */
+/* Lines are small and wait for answers: Nagle's delay is not for them. On Linux what a listener
+ * accepts inherits it. */
 static void set_nodelay(int fd)
 {
     int on = 1;
@@ -81,8 +71,10 @@ int strand_socket_listen(const struct strand_address *address, int backlog,
     int fd = open_socket(address->storage.ss_family);
     if (fd < 0)
         return fd;
-    if (address->storage.ss_family != AF_UNIX)
+    if (address->storage.ss_family != AF_UNIX) {
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        set_nodelay(fd);
+    }
     int status = bind_to(fd, address);
     if (status < 0) {
         close(fd);
@@ -128,14 +120,8 @@ static int accept_error(int error)
 
 int strand_socket_accept(int listener)
 {
-    struct strand_address peer = {.length = sizeof peer.storage};
-    int fd = accept4(listener, (struct sockaddr *)&peer.storage, &peer.length,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
-        return accept_error(errno);
-    if (peer.storage.ss_family != AF_UNIX)
-        set_nodelay(fd);
-    return above_standard(fd);
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd < 0 ? accept_error(errno) : strand_descriptor_above_standard(fd);
 }
 
 int strand_socket_connect(const struct strand_address *address, bool *pending)

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # names shared with the scripts that include this
 # The two builds as the scripts call them. Nothing here reads standard input, which belongs to the
 # program that is run afterwards, or writes to standard output. Needs: root, and jdk.sh.
 

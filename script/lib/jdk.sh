@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # names shared with the scripts that include this
 # Finding JDKs. A JDK is a folder with bin/java and bin/javac; its version is read from its
 # `release` file, which costs nothing, and only without one from a JVM.
 

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # names shared with the scripts that include this
 # What ran and how it ended: one row a run, kept in build/test/results, printed as a table at the end.
 
 results=$root/build/test

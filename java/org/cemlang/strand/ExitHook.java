@@ -1,16 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * At the end of the process: asks every running scheduler to stop and waits half a second at most, so
  * that what its strands have written goes out. Nothing is unmapped or freed: a carrier may live.
+ *
+ * <p>The exit may have been called by a strand, which then waits in it for ever. A virtual thread
+ * leaves its carrier there, so the carrier answers, and only that strand remains. One that cannot
+ * leave it, or that holds the baton, keeps the carrier from answering: then its buffers are ours.
  */
 final class ExitHook {
     private static final long PATIENCE_NS = 500_000_000;
+    private static final long LOOK_EVERY_NS = 2_000_000;
+    /** After which a strand that is in the exit and still has its turn is known to be stuck there. */
+    private static final long STUCK_AFTER_NS = 100_000_000;
 
     private static final Set<Scheduler> RUNNING = ConcurrentHashMap.newKeySet();
 
@@ -33,37 +42,44 @@ final class ExitHook {
     }
 
     private static void stopAll() {
-        long deadlineNs = System.nanoTime() + PATIENCE_NS;
-        for (Scheduler scheduler : RUNNING) {
-            if (exits(scheduler)) {
-                // Its carrier sits in System.exit and will not come back: its buffers are ours.
-                Native.flushAll(scheduler.handle());
-                RUNNING.remove(scheduler);
-            } else {
-                scheduler.stop();
+        long startNs = System.nanoTime();
+        Set<Scheduler> waiting = new HashSet<>(RUNNING);
+        waiting.forEach(Scheduler::stop);
+        for (;;) {
+            long elapsedNs = System.nanoTime() - startNs;
+            waiting.removeIf(scheduler -> hasAnswered(scheduler, elapsedNs));
+            if (waiting.isEmpty() || elapsedNs > PATIENCE_NS) {
+                break;
             }
+            LockSupport.parkNanos(LOOK_EVERY_NS);
         }
-        for (Scheduler scheduler : RUNNING) {
-            awaitEnd(scheduler, deadlineNs);
-        }
-    }
-
-    private static void awaitEnd(Scheduler scheduler, long deadlineNs) {
-        try {
-            if (!scheduler.awaitIdle(Math.max(0, deadlineNs - System.nanoTime()))) {
+        for (Scheduler scheduler : waiting) {
+            if (scheduler.running() != null) {
                 System.err.println("strand: a carrier did not answer the exit within "
                         + PATIENCE_NS / 1_000_000 + " ms; output that it still held may be lost");
             }
-        } catch (InterruptedException leaveItAtThat) {
-            Thread.currentThread().interrupt();
         }
     }
 
-    private static boolean exits(Scheduler scheduler) {
-        Strand strand = scheduler.running();
-        return inExit(scheduler.carrier)
-                || strand instanceof MountedStrand mounted && inExit(mounted.thread)
-                || strand instanceof BatonStrand baton && inExit(baton.thread);
+    private static boolean hasAnswered(Scheduler scheduler, long elapsedNs) {
+        if (!RUNNING.contains(scheduler)) {
+            return true;
+        }
+        Strand turn = scheduler.running();
+        if (turn != null) {
+            boolean stuck = inExit(threadOf(turn))
+                    && (turn instanceof BatonStrand || elapsedNs > STUCK_AFTER_NS);
+            if (stuck) {
+                Native.flushAll(scheduler.handle());
+            }
+            return stuck;
+        }
+        Strand last = scheduler.lives() == 1 ? StrandTable.anyOf(scheduler) : null;
+        return last != null && inExit(threadOf(last));
+    }
+
+    private static Thread threadOf(Strand strand) {
+        return strand instanceof BatonStrand baton ? baton.thread : ((MountedStrand) strand).thread;
     }
 
     private static boolean inExit(@Nullable Thread thread) {

@@ -251,12 +251,6 @@ public final class Scheduler implements Executor, AutoCloseable {
         return stream;
     }
 
-    /** Waits until nobody runs it; false: that took longer. */
-    boolean awaitIdle(long nanos) throws InterruptedException {
-        CountDownLatch latch = idle;
-        return latch == null || latch.await(nanos, java.util.concurrent.TimeUnit.NANOSECONDS);
-    }
-
     boolean enter() {
         int count;
         do {
@@ -270,6 +264,10 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     void leave() {
         users.decrementAndGet();
+    }
+
+    long lives() {
+        return number(0);
     }
 
     long switches() {
@@ -345,7 +343,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     private boolean hasStrands() {
-        return number(0) > 0;
+        return lives() > 0;
     }
 
     /** One of the stats; 0 once closed. */

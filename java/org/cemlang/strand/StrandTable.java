@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,13 +31,25 @@ final class StrandTable {
         chunks[chunk][slot & CHUNK_MASK] = strand;
     }
 
+    /** Some strand of a scheduler, looked for in the whole table. */
+    static @Nullable Strand anyOf(Scheduler scheduler) {
+        for (Strand[] chunk : chunks) {
+            for (Strand strand : chunk) {
+                if (strand != null && strand.scheduler == scheduler) {
+                    return strand;
+                }
+            }
+        }
+        return null;
+    }
+
     /** Rare, and nothing in it can park a strand, so that the lock is held for a moment only. */
     private static synchronized void grow(int chunk) {
         int length = chunks.length;
         if (chunk < length) {
             return;
         }
-        Strand[][] larger = java.util.Arrays.copyOf(chunks, chunk + 1);
+        Strand[][] larger = Arrays.copyOf(chunks, chunk + 1);
         for (int i = length; i <= chunk; i++) {
             larger[i] = new Strand[CHUNK_MASK + 1];
         }

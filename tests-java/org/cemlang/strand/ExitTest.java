@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How a process with strands ends, and what it is started with. */
+final class ExitTest {
+    private static final int SIGTERM_STATUS = 128 + 15;
+
+    @TempDir
+    Path folder;
+
+    /** Exits in a strand while others are parked and output waits. */
+    static final class ExitsInAStrand {
+        public static void main(String[] words) {
+            for (int i = 0; i < 1_000; i++) {
+                Strands.spawn(Support.body(() -> Strands.sleep(Duration.ofHours(1))));
+            }
+            Strands.spawn(() -> {
+                Strands.yield();
+                Strands.println("written before the exit");
+                System.exit(7);
+            });
+            Strands.run();
+        }
+    }
+
+    @Test
+    void shouldFlushWhenAStrandExits() throws Exception {
+        long startNs = System.nanoTime();
+        ChildJvm.Result result = ChildJvm.likeThis().run(ExitsInAStrand.class.getName());
+        assertEquals("", result.err());
+        assertEquals("written before the exit\n", result.out());
+        assertEquals(7, result.status());
+        assertTrue(System.nanoTime() - startNs < 10_000_000_000L);
+    }
+
+    /** Writes, and waits until it is told to end. */
+    static final class Waits {
+        public static void main(String[] words) {
+            Strands.spawn(Support.body(() -> {
+                Strands.println("ready");
+                try {
+                    Strands.sleep(Duration.ofHours(1));
+                } finally {
+                    Strands.println("in flight");
+                }
+            }));
+            Strands.run();
+        }
+    }
+
+    /** Holds its carrier for ever. */
+    static final class Spins {
+        public static void main(String[] words) {
+            Strands.spawn(Support.body(() -> {
+                Strands.println("ready");
+                LineStream.standardOutput().flush();
+                while (Strands.current() != null) {
+                    Thread.onSpinWait();
+                }
+            }));
+            Strands.run();
+        }
+    }
+
+    private ChildJvm.Result terminated(Class<?> main) throws Exception {
+        Path err = folder.resolve("err");
+        Process child = ChildJvm.likeThis().start(err, main.getName());
+        StringBuilder out = new StringBuilder();
+        int c;
+        while ((c = child.getInputStream().read()) != '\n') {
+            assertTrue(c >= 0, "ended early: " + Files.readString(err));
+            out.append((char) c);
+        }
+        assertEquals("ready", out.toString());
+        long startNs = System.nanoTime();
+        child.toHandle().destroy();     // and leaves its streams open
+        ChildJvm.Result result = ChildJvm.end(child, err);
+        assertTrue(System.nanoTime() - startNs < 2_000_000_000L, "took more than 2 s");
+        return result;
+    }
+
+    @Test
+    void shouldLetStrandsEndOnSigterm() throws Exception {
+        ChildJvm.Result result = terminated(Waits.class);
+        assertEquals("", result.err());
+        assertEquals("in flight\n", result.out());
+        assertEquals(SIGTERM_STATUS, result.status());
+    }
+
+    @Test
+    void shouldSayWhenACarrierDoesNotAnswer() throws Exception {
+        ChildJvm.Result result = terminated(Spins.class);
+        assertTrue(result.err().contains("did not answer"), result.err());
+        assertEquals(SIGTERM_STATUS, result.status());
+    }
+
+    /** Prints its engine, or why there is none. */
+    static final class SaysItsEngine {
+        public static void main(String[] words) {
+            System.out.println(Strands.engine());
+            try (Scheduler scheduler = Scheduler.open()) {
+                scheduler.spawn(() -> Strands.println("ran"));
+                scheduler.run();
+            } catch (UnsupportedOperationException e) {
+                System.out.println(e.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void shouldFallBackToBatonWithoutContinuations() throws Exception {
+        assumeTrue(Runtime.version().feature() >= 21, "JDK 17 has no such option");
+        ChildJvm.Result result = new ChildJvm().options(
+                        "-Dorg.cemlang.strand.library="
+                                + System.getProperty("org.cemlang.strand.library"),
+                        "-XX:+UnlockExperimentalVMOptions", "-XX:-VMContinuations")
+                .run(SaysItsEngine.class.getName());
+        assertTrue(result.out().startsWith("baton: JDK "), result.out() + result.err());
+        assertTrue(result.out().contains("continuations"), result.out());
+        assertTrue(result.out().endsWith("\nran\n"), result.out());
+    }
+
+    @Test
+    void shouldNotFallBackWhereMountedWasAskedFor() throws Exception {
+        ChildJvm child = new ChildJvm().options("-Dorg.cemlang.strand.engine=mounted",
+                "-Dorg.cemlang.strand.library="
+                        + System.getProperty("org.cemlang.strand.library"));
+        if (Runtime.version().feature() >= 21) {
+            child.options("-XX:+UnlockExperimentalVMOptions", "-XX:-VMContinuations");
+        }
+        ChildJvm.Result result = child.run(SaysItsEngine.class.getName());
+        String[] lines = result.out().split("\n");
+        assertEquals(2, lines.length, result.out() + result.err());
+        assertTrue(lines[0].startsWith("none: the mounted engine cannot run here"), lines[0]);
+        assertEquals(lines[0], "none: " + lines[1]);
+    }
+
+    @Test
+    void shouldRefuseAnEngineThatIsNone() throws Exception {
+        ChildJvm.Result result = new ChildJvm().options("-Dorg.cemlang.strand.engine=steam",
+                        "-Dorg.cemlang.strand.library="
+                                + System.getProperty("org.cemlang.strand.library"))
+                .run(SaysItsEngine.class.getName());
+        assertTrue(result.out().contains("'steam'"), result.out() + result.err());
+    }
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.file.Path;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+final class LineServerTest {
+    private static void echoTo(Support.Crew crew, String address, int lines) {
+        AtomicReference<LineServer> server = new AtomicReference<>();
+        crew.spawn("server", () -> {
+            server.set(LineServer.listen(address));
+            try (LineServer listening = server.get(); LineStream peer = listening.accept()) {
+                String line;
+                while ((line = peer.readLine()) != null) {
+                    peer.writeLine(line);
+                }
+            }
+        });
+        crew.spawn("client", () -> {
+            try (LineStream peer = LineStream.connect(server.get().address())) {
+                for (int i = 0; i < lines; i++) {
+                    peer.writeLine("line " + i);
+                    assertEquals("line " + i, peer.readLine());
+                }
+            }
+        });
+        crew.run();
+    }
+
+    @Test
+    void shouldServeOverIpv4() {
+        try (Support.Crew crew = new Support.Crew()) {
+            echoTo(crew, "127.0.0.1:0", 100);
+        }
+    }
+
+    @Test
+    void shouldServeOverAUnixSocket(@TempDir Path folder) {
+        try (Support.Crew crew = new Support.Crew()) {
+            echoTo(crew, "unix:" + folder.resolve("socket"), 10);
+        }
+    }
+
+    @Test
+    void shouldNameThePortThatZeroBecame() {
+        Support.inStrand(() -> {
+            try (LineServer server = LineServer.listen("127.0.0.1:0")) {
+                assertTrue(server.address().startsWith("127.0.0.1:"), server.address());
+                assertTrue(!server.address().endsWith(":0"), server.address());
+            }
+            return true;
+        });
+    }
+
+    @Test
+    void shouldNameTheAddressThatCannotBeHad() {
+        Support.inStrand(() -> {
+            try (LineServer server = LineServer.listen("127.0.0.1:0")) {
+                for (String bad : new String[] {"nonsense", "127.0.0.1:70000", "localhost:1",
+                        server.address(), "x".repeat(1_000)}) {
+                    IOException thrown =
+                            assertThrows(IOException.class, () -> LineServer.listen(bad));
+                    assertTrue(thrown.getMessage().startsWith(bad), thrown.getMessage());
+                }
+            }
+            return true;
+        });
+    }
+
+    @Test
+    void shouldNameTheAddressThatRefuses() {
+        Support.inStrand(() -> {
+            String free;
+            try (LineServer server = LineServer.listen("127.0.0.1:0")) {
+                free = server.address();
+            }
+            IOException refused =
+                    assertThrows(IOException.class, () -> LineStream.connect(free));
+            assertTrue(refused.getMessage().startsWith(free), refused.getMessage());
+            return true;
+        });
+    }
+
+    @Test
+    void shouldSeeTheEndOfAPeer() {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<LineServer> server = new AtomicReference<>();
+            crew.spawn("server", () -> {
+                server.set(LineServer.listen("127.0.0.1:0"));
+                try (LineStream peer = server.get().accept()) {
+                    assertEquals("last, without newline", peer.readLine());
+                    assertEquals(LineStream.Ending.NONE, peer.ending());
+                    assertNull(peer.readLine());
+                }
+                server.get().close();
+            });
+            crew.spawn("client", () -> {
+                try (LineStream peer = LineStream.connect(server.get().address())) {
+                    peer.write("last, without newline");
+                }
+            });
+            crew.run();
+        }
+    }
+
+    @Test
+    void shouldWakeAcceptWhenClosed() {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<LineServer> server = new AtomicReference<>();
+            crew.spawn("acceptor", () -> {
+                server.set(LineServer.listen("127.0.0.1:0"));
+                IOException closed =
+                        assertThrows(IOException.class, () -> server.get().accept());
+                assertTrue(closed.getMessage().endsWith("closed"), closed.getMessage());
+            });
+            crew.spawn("closer", () -> server.get().close());
+            crew.run();
+        }
+    }
+
+    @Test
+    void shouldEndAcceptByCancelAndByInterrupt() throws Exception {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Thread> thread = new AtomicReference<>();
+            Strand acceptor = crew.spawn("acceptor", () -> {
+                try (LineServer server = LineServer.listen("127.0.0.1:0")) {
+                    assertThrows(CancellationException.class, server::accept);
+                    thread.set(Thread.currentThread());
+                    assertThrows(InterruptedIOException.class, server::accept);
+                }
+            });
+            crew.spawn("canceler", acceptor::cancel);
+            Thread interrupter = new Thread(Support.body(() -> {
+                Support.until(() -> thread.get() != null);
+                thread.get().interrupt();
+            }));
+            interrupter.start();
+            crew.run();
+            interrupter.join();
+        }
+    }
+
+    @Test
+    void shouldBeMadeAndClosedOutsideWhileNothingRuns() throws Exception {
+        LineServer server = LineServer.listen("127.0.0.1:0");
+        Strands.spawn(Support.body(() -> LineStream.connect(server.address()).close()));
+        AtomicReference<Boolean> accepted = new AtomicReference<>(false);
+        Strands.spawn(Support.body(() -> {
+            server.accept().close();
+            accepted.set(true);
+        }));
+        Strands.run();
+        server.close();
+        server.close();
+        assertTrue(accepted.get());
+    }
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicReferenceArray;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What virtual threads on the core's queue do beyond what both engines do. */
+final class MountedEngineTest {
+    @BeforeEach
+    void onlyMounted() {
+        Support.onlyMounted();
+    }
+
+    /** {@code Thread.startVirtualThread}, which JDK 17 has not. */
+    private static Thread startVirtualThread(Runnable body) throws Exception {
+        return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class)
+                .invoke(null, body);
+    }
+
+    private static final java.lang.invoke.MethodHandle START_VIRTUAL = findStartVirtual();
+
+    private static java.lang.invoke.MethodHandle findStartVirtual() {
+        try {
+            return java.lang.invoke.MethodHandles.publicLookup().findStatic(Thread.class,
+                    "startVirtualThread",
+                    java.lang.invoke.MethodType.methodType(Thread.class, Runnable.class));
+        } catch (ReflectiveOperationException before21) {
+            return null;
+        }
+    }
+
+    @Test
+    void shouldRunOnTheCarrier() {
+        AtomicReference<String> description = new AtomicReference<>();
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("mounted", () -> {
+                assertTrue(Engine.isVirtual(Thread.currentThread()));
+                description.set(Thread.currentThread().toString());
+            });
+            crew.run();
+        }
+        String carrier = Thread.currentThread().getName();
+        assertTrue(description.get().endsWith("@" + carrier), description.get());
+    }
+
+    @Test
+    void shouldWakeFromTheJdksOwnWaits() {
+        ReentrantLock lock = new ReentrantLock();
+        AtomicInteger woken = new AtomicInteger();
+        StringBuilder others = new StringBuilder();
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("sleeper", () -> {
+                Thread.sleep(20);
+                woken.incrementAndGet();
+            });
+            crew.spawn("holder", () -> {
+                lock.lock();
+                Strands.sleep(Duration.ofMillis(20));
+                lock.unlock();
+            });
+            crew.spawn("locker", () -> {
+                lock.lock();
+                lock.unlock();
+                woken.incrementAndGet();
+            });
+            crew.spawn("waiter", () -> {
+                CountDownLatch latch = new CountDownLatch(1);
+                Strands.spawn(latch::countDown);
+                latch.await();
+                woken.incrementAndGet();
+            });
+            crew.spawn("other", () -> {
+                while (woken.get() < 3) {
+                    Strands.yield();
+                }
+                others.append("ran");
+            });
+            crew.run();
+        }
+        assertEquals("ran", others.toString());
+    }
+
+    @Test
+    void shouldWakeFromAContendedMonitor() throws Exception {
+        Object monitor = new Object();
+        CountDownLatch held = new CountDownLatch(1);
+        AtomicReference<Thread> blocked = new AtomicReference<>();
+        AtomicInteger entered = new AtomicInteger();
+        Thread holder = new Thread(Support.body(() -> {
+            synchronized (monitor) {
+                held.countDown();
+                Support.until(() -> blocked.get() != null
+                        && blocked.get().getState() == Thread.State.BLOCKED);
+            }
+        }));
+        holder.start();
+        held.await();
+        try (Support.Crew crew = new Support.Crew()) {
+            for (int i = 0; i < 10; i++) {
+                crew.spawn("enters " + i, () -> {
+                    blocked.set(Thread.currentThread());
+                    synchronized (monitor) {
+                        entered.incrementAndGet();
+                        Strands.yield();
+                    }
+                });
+            }
+            crew.run();
+        }
+        holder.join();
+        assertEquals(10, entered.get());
+    }
+
+    @Test
+    void shouldWakeFromAJdkSocket() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+                Support.Crew crew = new Support.Crew()) {
+            StringBuilder order = new StringBuilder();
+            crew.spawn("server", () -> {
+                try (Socket peer = server.accept()) {
+                    order.append("accepted ");
+                    peer.getOutputStream().write("hello\n".getBytes());
+                }
+            });
+            crew.spawn("client", () -> {
+                try (Socket peer = new Socket(server.getInetAddress(), server.getLocalPort());
+                        BufferedReader in = new BufferedReader(
+                                new InputStreamReader(peer.getInputStream()))) {
+                    order.append(in.readLine());
+                }
+            });
+            crew.run();
+            assertEquals("accepted hello", order.toString());
+        }
+    }
+
+    @Test
+    void shouldAdoptVirtualThreadsStartedInside() throws Exception {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Strand> child = new AtomicReference<>();
+            AtomicReference<Scheduler> grandchild = new AtomicReference<>();
+            crew.spawn("parent", () -> startVirtualThread(Support.body(() -> {
+                child.set(Strands.current());
+                Strands.sleep(Duration.ofMillis(1));
+                startVirtualThread(() -> grandchild.set(Strands.current().scheduler));
+            })));
+            crew.run();
+            assertSame(crew.scheduler, child.get().scheduler);
+            assertSame(crew.scheduler, grandchild.get());
+            assertTrue(child.get().isDone());
+            assertEquals(3, crew.scheduler.stats().finished());
+            assertEquals(0, crew.scheduler.children.size());
+        }
+    }
+
+    @Test
+    void shouldStayFlatOverAMillionChildren() {
+        int children = 1_000_000;
+        AtomicLong ran = new AtomicLong();
+        long[] residentKb = new long[2];
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("parent", () -> {
+                for (int i = 0; i < children; i++) {
+                    Thread started = start(ran);
+                    if (i % 1_000 == 999) {
+                        started.join();
+                    }
+                    if (i == children / 10) {
+                        residentKb[0] = afterCollection();
+                    }
+                }
+            });
+            crew.run();
+            residentKb[1] = afterCollection();
+            assertEquals(children, ran.get());
+            assertEquals(0, crew.scheduler.children.size());
+            assertEquals(0, crew.scheduler.stats().live());
+        }
+        assertTrue(residentKb[1] - residentKb[0] < 16 * 1024,
+                "heap in use grew from " + residentKb[0] + " to " + residentKb[1] + " KiB");
+    }
+
+    private static Thread start(AtomicLong ran) {
+        try {
+            return (Thread) START_VIRTUAL.invokeExact((Runnable) ran::incrementAndGet);
+        } catch (Throwable thrown) {
+            throw new IllegalStateException(thrown);
+        }
+    }
+
+    /** Heap in use, in KiB. */
+    private static long afterCollection() {
+        System.gc();
+        return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed() >> 10;
+    }
+
+    /**
+     * A dump suspends each thread for a moment and then submits it again. Through getStackTrace: the
+     * dumpThreads of JDK 25.0.3 crashes on the JDK's own virtual threads when they yield meanwhile.
+     */
+    @Test
+    void shouldBearStackDumpsOfAThousandStrands() throws Exception {
+        int strands = 1_000;
+        long endNs = System.nanoTime() + 10_000_000_000L;
+        AtomicReferenceArray<Thread> threads = new AtomicReferenceArray<>(strands);
+        AtomicInteger running = new AtomicInteger(strands);
+        long[] turns = new long[strands];
+        AtomicLong dumps = new AtomicLong();
+        Thread dumper = new Thread(() -> {
+            for (int i = 0; running.get() > 0; i = (i + 1) % strands) {
+                Thread thread = threads.get(i);
+                if (thread != null && thread.getStackTrace().length > 0) {
+                    dumps.incrementAndGet();
+                }
+            }
+        });
+        try (Support.Crew crew = new Support.Crew()) {
+            for (int i = 0; i < strands; i++) {
+                int number = i;
+                crew.spawn("busy " + i, () -> {
+                    threads.set(number, Thread.currentThread());
+                    while (System.nanoTime() < endNs) {
+                        turns[number]++;
+                        takeTurn(number);
+                    }
+                    running.decrementAndGet();
+                });
+            }
+            dumper.start();
+            crew.run();
+            assertEquals(strands, crew.scheduler.stats().finished());
+        }
+        assertEquals(0, running.get());
+        dumper.join();
+        for (long n : turns) {
+            assertTrue(n > 1, "a strand was lost");
+        }
+        assertTrue(dumps.get() > strands, "only " + dumps.get() + " dumps");
+    }
+
+    /** Yields, waits in the core, or waits in the JDK. */
+    private static void takeTurn(int number) throws Exception {
+        switch (number % 4) {
+            case 0, 1 -> Strands.yield();
+            case 2 -> Strands.sleep(Duration.ofMillis(1));
+            default -> LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    /** Its initialiser waits for a time while pinned, then for another strand. */
+    private static final class Waits {
+        static final AtomicReference<Throwable> REFUSED = new AtomicReference<>();
+
+        static {
+            try {
+                Strands.sleep(Duration.ofMillis(5));
+                Strand other = Strands.spawn(() -> { });
+                REFUSED.set(assertThrows(IllegalStateException.class, other::join));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+
+        static void touch() {}
+    }
+
+    @Test
+    void shouldWaitInPlaceWhereItCannotPark() {
+        StringBuilder order = new StringBuilder();
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("pinned", () -> {
+                Waits.touch();
+                order.append("pinned ");
+            });
+            crew.spawn("other", () -> order.append("other"));
+            crew.run();
+            assertEquals(1, crew.scheduler.stats().pinnedWaits());
+        }
+        assertEquals("pinned other", order.toString());
+        String message = Waits.REFUSED.get().getMessage();
+        assertTrue(message.contains("class initialiser"), message);
+    }
+
+    @Test
+    void shouldWaitInPlaceUnderANativeFrame() {
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("pinned", () -> NativeSupport.callBack(Support.body(() -> {
+                Strands.yield();
+                Strands.sleep(Duration.ofMillis(5));
+                Thread.currentThread().interrupt();
+                assertThrows(InterruptedException.class,
+                        () -> Strands.sleep(Duration.ofHours(1)));
+            })));
+            crew.run();
+            assertEquals(1, crew.scheduler.stats().pinnedWaits());
+        }
+    }
+
+    @Test
+    void shouldBeRefusedARunOnAVirtualThread() throws Exception {
+        AtomicReference<Throwable> thrown = new AtomicReference<>();
+        startVirtualThread(() -> {
+            try (Scheduler scheduler = Scheduler.open()) {
+                thrown.set(assertThrows(IllegalStateException.class, scheduler::run));
+            }
+        }).join();
+        assertNotNull(thrown.get());
+    }
+
+    @Test
+    void shouldLeaveThreadsOutsideToTheJdk() throws Exception {
+        AtomicReference<Strand> strand = new AtomicReference<>();
+        AtomicBoolean ran = new AtomicBoolean();
+        startVirtualThread(() -> {
+            strand.set(Strands.current());
+            ran.set(true);
+        }).join();
+        assertTrue(ran.get());
+        assertFalse(strand.get() != null);
+    }
+}

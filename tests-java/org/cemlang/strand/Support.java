@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package org.cemlang.strand;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+
+/** What the tests share. */
+final class Support {
+    private Support() {}
+
+    static boolean mounted() {
+        return Strands.engine().startsWith("mounted");
+    }
+
+    static void onlyMounted() {
+        assumeTrue(mounted(), "not the mounted engine");
+    }
+
+    /** A body that may throw. */
+    interface Body {
+        void run() throws Exception;
+    }
+
+    /** As a Runnable; what it throws becomes the strand's failure. */
+    static Runnable body(Body body) {
+        return () -> {
+            try {
+                body.run();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        };
+    }
+
+    /** Strands of one scheduler, run to their end; fails with what a strand failed with. */
+    static final class Crew implements AutoCloseable {
+        final Scheduler scheduler;
+        private final List<Strand> strands = new ArrayList<>();
+
+        Crew() {
+            this(new Scheduler.Options());
+        }
+
+        Crew(Scheduler.Options options) {
+            scheduler = Scheduler.open(options);
+        }
+
+        Strand spawn(String name, Body body) {
+            Strand strand = scheduler.spawn(name, Support.body(body));
+            strands.add(strand);
+            return strand;
+        }
+
+        void run() {
+            scheduler.run();
+            for (Strand strand : strands) {
+                if (strand.failure() != null) {
+                    throw new AssertionError(strand + " failed", strand.failure());
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            scheduler.close();
+        }
+    }
+
+    /** What a body, run in a strand of its own, returns. */
+    static <T> T inStrand(Callable<T> body) {
+        List<T> result = new ArrayList<>();
+        try (Crew crew = new Crew()) {
+            crew.spawn("test", () -> result.add(body.call()));
+            crew.run();
+        }
+        assertEquals(1, result.size());
+        return result.get(0);
+    }
+
+    /** Waits until another thread has come to some state; only its own progress ends it. */
+    static void until(Callable<Boolean> condition) throws Exception {
+        long deadline = System.nanoTime() + 30_000_000_000L;
+        while (!condition.call()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("did not happen within 30 s");
+            }
+            Thread.onSpinWait();
+        }
+    }
+}

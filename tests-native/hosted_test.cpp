@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hosted strands: cpp/scheduler/hosted.h, under a host that is not the JVM.
+#include "scheduler_fixture.h"
+
+#include <cerrno>
+#include <thread>
+
+extern "C" {
+#include "hosted_probe.h"
+}
+
+namespace {
+
+class Hosted : public SchedulerTest {
+protected:
+    void SetUp() override
+    {
+        SchedulerTest::SetUp();
+        host = probe_host_create(scheduler, log);
+    }
+
+    void TearDown() override
+    {
+        SchedulerTest::TearDown();
+        probe_host_destroy(host);
+    }
+
+    uint64_t start(const char *name, const char *script)
+    {
+        uint64_t id = probe_host_add(host, name, script);
+        EXPECT_NE(id, 0u);
+        EXPECT_EQ(probe_host_ready(id), 0);
+        return id;
+    }
+
+    probe_host *host = nullptr;
+    char log[256] = "";
+    int count = 0;
+};
+
+TEST_F(Hosted, shouldRunInTheOrderTheyBecameReady)
+{
+    start("A", "yyf");
+    start("B", "yyf");
+    start("C", "yyf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "ABCABCABC");
+    EXPECT_EQ(count, 0);
+    EXPECT_EQ(stats().switches, 9u);
+}
+
+TEST_F(Hosted, shouldStandInOneQueueWithNativeStrands)
+{
+    start("A", "yf");
+    spawn([this] {
+        strcat(log, "n");
+        strand_yield();
+        strcat(log, "n");
+    });
+    start("B", "yf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AnBAnB");
+}
+
+TEST_F(Hosted, shouldPassOnInTheSameOrderAndHandNativeStrandsToTheCarrier)
+{
+    start("A", "yf");
+    spawn([this] {
+        strcat(log, "n");
+        strand_yield();
+        strcat(log, "n");
+    });
+    start("B", "yf");
+    EXPECT_EQ(probe_host_run_baton(host, &count), 0);
+    EXPECT_STREQ(log, "AnBAnB");
+    EXPECT_EQ(count, 3);      // before each native turn, and at the end
+}
+
+TEST_F(Hosted, shouldAskForAnUnparkWhenTheCoreWakesAStep)
+{
+    start("A", "bf");
+    start("B", "wf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "ABBAA");       // A arms; B wakes it and ends; A's step is asked again, and ends
+    EXPECT_EQ(count, 1);
+}
+
+TEST_F(Hosted, shouldNotAskForAnUnparkWhenTheHostReadiedIt)
+{
+    uint64_t id = start("A", "pf");
+    spawn([id] {                      // A has parked by now
+        std::thread other([id] { EXPECT_EQ(probe_host_ready(id), 0); });
+        other.join();
+    });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AA");
+    EXPECT_EQ(count, 0);
+}
+
+TEST_F(Hosted, shouldEndJoinsOfHostedStrands)
+{
+    start("A", "yyf");
+    start("B", "jf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "ABAABB");
+}
+
+TEST_F(Hosted, shouldSleepInPlaceAndCountIt)
+{
+    start("A", "if");
+    start("B", "f");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AAB");
+    EXPECT_GE(stats().pinned_waits, 1u);
+}
+
+TEST_F(Hosted, shouldRefuseToWaitInPlaceForAnotherStrand)
+{
+    start("A", "sf");
+    start("B", "Jf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_EQ(probe_host_join_in_place(host), -EPERM);
+}
+
+TEST_F(Hosted, shouldGiveNoSuchStrandAfterTheEnd)
+{
+    uint64_t id = start("A", "f");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_EQ(probe_host_ready(id), -ESRCH);
+}
+
+TEST_F(Hosted, shouldTakeAReadyThatComesTwiceAsOne)
+{
+    uint64_t id = start("A", "f");
+    EXPECT_EQ(probe_host_ready(id), 0);
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "A");
+}
+
+TEST_F(Hosted, shouldEndRunWhenAStrandIsAbandoned)
+{
+    uint64_t id = probe_host_add(host, "A", "f");
+    start("B", "f");
+    std::thread other([id] { probe_host_abandon(id); });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    other.join();
+    EXPECT_STREQ(log, "B");
+    EXPECT_EQ(stats().live, 0u);
+}
+
+TEST_F(Hosted, shouldRefuseToJoinItself)
+{
+    start("A", "yjf");                // its own elder is itself: EDEADLK, and on
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AAA");
+}
+
+TEST_F(Hosted, shouldRefuseNewOnesWhileStopping)
+{
+    ASSERT_EQ(strand_scheduler_stop(scheduler), 0);
+    EXPECT_EQ(probe_host_add(host, "A", "f"), 0u);
+    EXPECT_EQ(run(), 0);
+}
+
+}  // namespace

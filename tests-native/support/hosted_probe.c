@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "hosted_probe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "hosted.h"
+#include "wait.h"
+
+enum { MOST = 16 };
+static const int64_t NAP_NS = 1000000;
+
+struct body {
+    struct strand *strand;
+    strand_id id;
+    const char *name, *script;
+    int64_t deadline_ns;
+};
+
+struct probe_host {
+    strand_scheduler *scheduler;
+    char *log;
+    struct body bodies[MOST];
+    int count;
+    int in_place_status;
+};
+
+struct probe_host *probe_host_create(strand_scheduler *s, char *log)
+{
+    struct probe_host *host = calloc(1, sizeof *host);
+    host->scheduler = s;
+    host->log = log;
+    return host;
+}
+
+void probe_host_destroy(struct probe_host *host)
+{
+    free(host);
+}
+
+uint64_t probe_host_add(struct probe_host *host, const char *name, const char *script)
+{
+    struct body *body = &host->bodies[host->count];
+    if (strand_hosted_create(host->scheduler, name, &body->strand) < 0)
+        return 0;
+    body->id = body->strand->id;
+    body->name = name;
+    body->script = script;
+    host->count++;
+    return body->id;
+}
+
+int probe_host_ready(uint64_t id)
+{
+    return strand_hosted_ready(strand_scheduler_held(), id);
+}
+
+void probe_host_abandon(uint64_t id)
+{
+    strand_hosted_abandon(id);
+}
+
+static struct body *body_of(struct probe_host *host, const struct strand *strand)
+{
+    for (int i = 0; i < host->count; i++)
+        if (host->bodies[i].strand == strand)
+            return &host->bodies[i];
+    return NULL;
+}
+
+static int sleep_step(struct body *body)
+{
+    if (!body->deadline_ns)
+        body->deadline_ns = strand_clock_now_ns() + NAP_NS;
+    int status = strand_sleep_step(body->strand, body->deadline_ns);
+    if (status != -EAGAIN)
+        body->deadline_ns = 0;
+    return status;
+}
+
+/* One turn of a strand; what became of it. A letter is used up when its step is done. */
+static enum strand_disposition turn(struct probe_host *host, struct body *body)
+{
+    struct body *elder = body > host->bodies ? body - 1 : body;
+    int status = 0;
+    strcat(host->log, body->name);
+    switch (*body->script) {
+    case 'y':
+        body->script++;
+        return STRAND_DISPOSED_YIELDED;
+    case 'p':
+        body->script++;
+        return STRAND_DISPOSED_PARKED;
+    case 'b':
+        status = strand_park_step(body->strand, "probe", STRAND_FOREVER);
+        break;
+    case 's':
+        status = sleep_step(body);
+        break;
+    case 'j':
+        status = strand_join_step(body->strand, elder->id, STRAND_FOREVER, NULL);
+        break;
+    case 'w':
+        strand_scheduler_wake(host->scheduler, elder->id);
+        break;
+    case 'i':
+        while (sleep_step(body) == -EAGAIN)
+            strand_hosted_wait_in_place(body->strand);
+        break;
+    case 'J':
+        if (strand_join_step(body->strand, elder->id, STRAND_FOREVER, NULL) == -EAGAIN)
+            host->in_place_status = strand_hosted_wait_in_place(body->strand);
+        break;
+    default:
+        return STRAND_DISPOSED_FINISHED;
+    }
+    if (status == -EAGAIN)
+        return STRAND_DISPOSED_PARKED;
+    body->script++;
+    return turn(host, body);
+}
+
+int probe_host_run(struct probe_host *host, int *unparks)
+{
+    struct strand *strand = NULL;
+    enum strand_disposition disposition = STRAND_DISPOSED_PARKED;
+    int status = strand_scheduler_enter(host->scheduler);
+    *unparks = 0;
+    while (status == 0) {
+        bool unpark = false;
+        status = strand_hosted_next(host->scheduler, strand, disposition, &strand, &unpark);
+        if (!strand)
+            break;
+        *unparks += unpark;
+        disposition = turn(host, body_of(host, strand));
+    }
+    strand_scheduler_leave(host->scheduler);
+    return status;
+}
+
+int probe_host_run_baton(struct probe_host *host, int *handed_back)
+{
+    struct strand *strand = NULL;
+    enum strand_disposition disposition = STRAND_DISPOSED_PARKED;
+    bool unpark;
+    int status = strand_scheduler_enter(host->scheduler);
+    *handed_back = 0;
+    while (status == 0) {
+        struct strand *next = NULL;
+        if (!strand || strand_hosted_pass(host->scheduler, strand, disposition, &next) == 1) {
+            *handed_back += strand != NULL;
+            status = strand_hosted_next(host->scheduler, NULL, disposition, &next, &unpark);
+        }
+        strand = next;
+        if (!strand)
+            break;
+        disposition = turn(host, body_of(host, strand));
+    }
+    strand_scheduler_leave(host->scheduler);
+    return status;
+}
+
+int probe_host_join_in_place(struct probe_host *host)
+{
+    return host->in_place_status;
+}
