@@ -2,7 +2,7 @@
 /*
  * The context switch for x86-64, System V ABI (Linux, BSD).
  *
- *   saved      rbx rbp r12-r15, MXCSR's and x87's control words, the stack pointer, the return address
+ *   saved      rbx rbp r12-r15, MXCSR's and x87's control words, stack pointer, return address
  *   not saved  what the ABI leaves to the caller (other registers, flags); the signal mask; errno
  *
  *   frame of a parked context        offsets: context_x86_64_sysv.h

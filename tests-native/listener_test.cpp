@@ -38,6 +38,13 @@ protected:
         return stream;
     }
 
+    static int lowest_free()
+    {
+        int fd = dup(0);
+        close(fd);
+        return fd;
+    }
+
     static std::string unix_path()
     {
         return "/tmp/strand-test-" + std::to_string(getpid()) + ".socket";
@@ -222,9 +229,7 @@ TEST_F(Listener, shouldBackOffWithoutDescriptorsAndRecover)
     spawn([&] {
         strand_listener *listener = listen_on("127.0.0.1:0");
         strand_stream *client = connect_to(name_of(listener));
-        int lowest = dup(0);
-        close(lowest);
-        rlimit none = {static_cast<rlim_t>(lowest), before.rlim_max};
+        rlimit none = {static_cast<rlim_t>(lowest_free()), before.rlim_max};
         ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
         spawn([&] {
             while (stats().accept_backoffs < 2)
@@ -268,6 +273,41 @@ TEST_F(Listener, shouldWaitForAFreePlaceUntilTheDeadline)
         EXPECT_EQ(strand_connect(address.c_str(), strand_now_ns(), &stream), -ETIMEDOUT);
         spawn([&] {
             streams.push_back(accept_from(listener));
+            order += 'a';
+        });
+        streams.push_back(connect_to(address));
+        order += 'c';
+        for (strand_stream *each : streams)
+            strand_close(each);
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "ac");
+}
+
+// The kernel drops what does not fit into the queue, and tries again after a second.
+TEST_F(Listener, shouldWaitForAConnectionThatTakesItsTime)
+{
+    spawn([&] {
+        strand_listener *listener = listen_on("127.0.0.1:0", 1);
+        std::string address = name_of(listener);
+        std::vector<strand_stream *> streams;
+        strand_stream *stream = nullptr;
+        int status, free = lowest_free();
+        while ((status = strand_connect(address.c_str(), strand_now_ns() + 20 * MS, &stream)) == 0) {
+            streams.push_back(stream);
+            free = lowest_free();
+        }
+        EXPECT_EQ(status, -ETIMEDOUT);
+        EXPECT_EQ(lowest_free(), free) << "what was given up is closed";
+        strand_id connecting = spawn([&, address] {
+            EXPECT_EQ(strand_connect(address.c_str(), STRAND_FOREVER, &stream), -ECANCELED);
+        });
+        strand_yield();
+        strand_cancel(connecting);
+        spawn([&] {
+            for (size_t i = streams.size(); i > 0; i--)
+                strand_close(accept_from(listener));
             order += 'a';
         });
         streams.push_back(connect_to(address));

@@ -47,6 +47,25 @@ TEST_F(Reading, shouldParkUntilThereIsALine)
     close(pipe.write);
 }
 
+TEST_F(Reading, shouldPutLinesTogetherFromSingleBytes)
+{
+    Ends pipe = make_pipe();
+    std::string text = "one\r\n\ntwo\nlast";
+    spawn([&] {
+        strand_stream *in = open_stream(pipe.read);
+        EXPECT_EQ(lines_of(in), (Lines{"one\r\n", "\n", "two\n", "last"}));
+        strand_close(in);
+    });
+    spawn([&] {
+        for (char byte : text) {
+            put(pipe.write, std::string(1, byte));
+            strand_sleep(1);
+        }
+        close(pipe.write);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 // The data and the end come in one event: with edge triggering there is no second.
 void feed_last_line(int fd, bool half_close)
 {

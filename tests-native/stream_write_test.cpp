@@ -258,6 +258,24 @@ TEST_F(Writing, shouldTimeOutBeforeALineIsAcceptedNeverInTheMiddle)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Writing, shouldTryOnceAfterTheDeadline)
+{
+    Ends sockets = make_sockets();
+    spawn([&] {
+        strand_stream *out = open_stream(sockets.write);
+        strand_set_deadline(out, 0);
+        while (put_line(out, std::string(10000, '.')) == 0)
+            continue;
+        std::string bytes(1000000, ' ');
+        while (recv(sockets.read, bytes.data(), bytes.size(), MSG_DONTWAIT) > 0)
+            continue;
+        EXPECT_EQ(put_line(out, "there is room"), 0);
+        strand_close(out);
+    });
+    EXPECT_EQ(run(), 0);
+    close(sockets.read);
+}
+
 TEST_F(Writing, shouldDeliverWhatWasAcceptedWhenACloseIsCancelled)
 {
     Ends sockets = make_narrow();
@@ -326,25 +344,30 @@ TEST_F(Writing, shouldNotEndTheRunBeforeAcceptedOutputIsSent)
     close(reader);
 }
 
-TEST_F(Writing, shouldReadAndWriteThroughTwoStreamsOnOneDescriptor)
+TEST_F(Writing, shouldWaitInTwoStreamsOnOneDescriptor)
 {
-    Ends sockets = make_sockets();
+    Ends sockets = make_narrow();
     spawn([&] {
-        strand_stream *in = open_stream(sockets.read, 0, true);
-        EXPECT_EQ(line_of(in), "ping\n");
-        put(sockets.read, "pong\n");
-        EXPECT_EQ(line_of(in), "");
+        strand_stream *in = open_stream(sockets.write, 0, true);
+        EXPECT_EQ(line_of(in), "pong\n");
+        order += 'r';
         strand_close(in);
     });
     spawn([&] {
-        strand_stream *in = open_stream(sockets.write, 0, true), *out = open_stream(sockets.write);
-        put_line(out, "ping");
-        EXPECT_EQ(line_of(in), "pong\n");
-        strand_close(in);
+        strand_stream *out = open_stream(sockets.write, 0, true);
+        EXPECT_EQ(put_line(out, std::string(300000, 'x')), 0);
         EXPECT_EQ(strand_close(out), 0);
+        order += 'w';
+        close(sockets.write);
+    });
+    spawn([&] {
+        put(sockets.read, "pong\n");
+        strand_stream *in = open_stream(sockets.read);
+        EXPECT_EQ(line_of(in).size(), 300001u);
+        strand_close(in);
     });
     EXPECT_EQ(run(), 0);
-    close(sockets.read);
+    EXPECT_EQ(order, "rw");
 }
 
 class Standard : public StreamTest {};

@@ -25,6 +25,12 @@ static void write_unsent(struct strand_io *io)
     }
 }
 
+static bool keeper_ended(const strand_stream *s)
+{
+    struct strand_slot *slot = strand_table_find(s->reader.holder);
+    return !slot || !strand_slot_is(slot, s->reader.holder);
+}
+
 /* Strands that ended with a line of theirs must not keep the other readers waiting. */
 static void drop_lines_of_the_ended(struct strand_io *io)
 {
@@ -32,7 +38,7 @@ static void drop_lines_of_the_ended(struct strand_io *io)
     for (struct strand_link *link = io->held.head.next; link != &io->held.head; link = next) {
         strand_stream *stream = CONTAINER_OF(link, strand_stream, held);
         next = link->next;
-        if (strand_stream_keeper_ended(stream))
+        if (keeper_ended(stream))
             strand_stream_drop_line(stream);
     }
 }
@@ -51,8 +57,7 @@ static void send_what_was_accepted(struct strand_io *io)
 {
     strand_scheduler *s = io->scheduler;
     int64_t now_ns = strand_clock_now_ns();
-    int64_t until_ns = s->stop_deadline_ns ? s->stop_deadline_ns
-                                           : strand_clock_deadline_ns(now_ns, s->grace_ns);
+    int64_t until_ns = s->grace_spent ? now_ns : strand_clock_deadline_ns(now_ns, s->grace_ns);
     write_unsent(io);
     while (s->unsent > 0 && now_ns < until_ns) {
         int64_t wait_ns = until_ns - now_ns;

@@ -82,8 +82,6 @@ void strand_stream_finish(strand_stream *s);
 /* -- stream_read.c -- */
 /* The strand that keeps a line lets go of it; those who wait for that go on. */
 void strand_stream_drop_line(strand_stream *s);
-/* It has ended without doing so. */
-bool strand_stream_keeper_ended(const strand_stream *s);
 
 /* -- stream_write.c -- */
 /* Writes what can be written without waiting. */

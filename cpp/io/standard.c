@@ -14,7 +14,8 @@ int strand_stream_standard(strand_scheduler *s, int fd, strand_stream **out)
     strand_scheduler *owner = NULL;
     if (fd < 0 || fd > 2)
         return -EBADF;
-    if (!atomic_compare_exchange_strong(&standard[fd].owner, &owner, s) && owner != s)
+    if (atomic_load_explicit(&standard[fd].owner, memory_order_relaxed) != s &&
+        !atomic_compare_exchange_strong(&standard[fd].owner, &owner, s))
         return -EBUSY;
     if (!standard[fd].stream) {
         int status = strand_stream_create(s, fd, NULL, &standard[fd].stream);

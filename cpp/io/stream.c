@@ -147,8 +147,11 @@ void strand_stream_give_up(struct strand *self, strand_stream *s)
 {
     strand_wait_done(self);
     if (s->closing) {
-        if (s->closer == self->id)
+        if (s->closer == self->id) {
             s->closer = 0;
+            if (strand_stream_unsent_bytes(s) == 0)
+                strand_stream_finish(s);
+        }
     } else {
         if (!s->line_kept)
             strand_turn_leave(self, &s->reader);

@@ -14,12 +14,6 @@ void strand_stream_drop_line(strand_stream *s)
         strand_turn_pass(&s->reader);
 }
 
-bool strand_stream_keeper_ended(const strand_stream *s)
-{
-    struct strand_slot *slot = strand_table_find(s->reader.holder);
-    return !slot || !strand_slot_is(slot, s->reader.holder);
-}
-
 /* Others wait while a line is kept: io looks whether its reader ends without letting go of it. */
 static void note_held(strand_stream *in)
 {
@@ -49,8 +43,6 @@ static int enter(struct strand *self, strand_stream *in)
     }
     if (self->scheduler != in->io->scheduler)
         return -EPERM;
-    if (in->line_kept && strand_stream_keeper_ended(in))
-        strand_stream_drop_line(in);
     if (strand_turn_free(&in->reader)) {
         in->reader.holder = self->id;
         return 0;

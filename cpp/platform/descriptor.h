@@ -11,9 +11,10 @@
  *   file       plain calls: it is always ready (also a block device, /dev/null, /dev/zero)
  *   other      poll and then the plain call (eventfd, inotify, unknown devices)
  *
- * SIGPIPE never kills: sockets ask for none, and the first init of a pipe, terminal or other installs
- * a handler that does nothing, with SA_RESTART, where the process has left it at SIG_DFL (a handler,
- * unlike SIG_IGN, ends with exec). EINTR is retried. One thread at a time per descriptor and direction.
+ * SIGPIPE never kills: sockets ask for none, and the first init of a pipe, terminal or other
+ * installs a handler that does nothing, with SA_RESTART, where the process has left it at SIG_DFL
+ * (a handler, unlike SIG_IGN, ends with exec). EINTR is retried. One thread at a time per
+ * descriptor and direction.
  */
 #ifndef STRAND_PLATFORM_DESCRIPTOR_H
 #define STRAND_PLATFORM_DESCRIPTOR_H

@@ -80,7 +80,7 @@ int strand_scheduler_shutdown(strand_scheduler *s)
         return -EINVAL;
     if (atomic_load(&s->running))
         return -EBUSY;
-    if (s->live || atomic_load(&s->arriving) || s->unsent) {
+    if (!s->grace_spent && (s->live || atomic_load(&s->arriving) || s->unsent)) {
         int status = end_strands(s);
         if (status < 0)
             return status;

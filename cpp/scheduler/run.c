@@ -30,6 +30,7 @@ int strand_scheduler_enter(strand_scheduler *s)
     }
     strand_scheduler_hold(s);
     s->errno_place = &errno;
+    s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();
     s->budget = 0;      /* look outside before the first strand */
     return 0;
@@ -126,6 +127,7 @@ int strand_scheduler_look_outside(strand_scheduler *s)
     strand_scheduler_fire_timers(s);
     if (s->stop_deadline_ns && s->now_ns >= s->stop_deadline_ns) {
         strand_scheduler_write_dump(s, "stop: these would not end", STDERR_FILENO);
+        s->grace_spent = true;
         return 0;
     }
     return 1;

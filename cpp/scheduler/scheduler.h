@@ -95,6 +95,7 @@ struct strand_scheduler {
 
     int64_t stop_deadline_ns;                  /* of the grace period; 0 while not stopping */
     int64_t grace_ns;
+    bool grace_spent;                          /* the last run ended by it: shutdown grants no other */
     size_t default_stack_bytes, max_strands;
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
