@@ -5,8 +5,8 @@
  *     echo                      standard input to standard output
  *     echo --listen ADDRESS     a TCP server ("127.0.0.1:7000", "[::1]:0"), a strand a connection
  *
- * SIGTERM and SIGINT end it: what has arrived is still echoed. Exit status: 0; 1 when a line was too
- * long or a stream failed; 2 for a bad option or an address that cannot be listened on.
+ * SIGTERM and SIGINT end it: what has arrived is still echoed. Exit status: 0; 1 when a line was
+ * too long or a stream failed; 2 for a bad option or an address that cannot be listened on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -18,6 +18,9 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* How long a peer that does not read may keep the end waiting; twice, in run and in shutdown. */
+#define GRACE_NS INT64_C(800000000)
+
 static strand_scheduler *scheduler;   /* for the signal handler */
 static int exit_status;
 
@@ -28,8 +31,8 @@ static void complain(const char *about, int error, int status)
         exit_status = status;
 }
 
-/* Reading parks while nothing is there; what was written goes out at the latest then. 0 at the end of
- * input and when told to stop; -errno, and *failed says which side it was. */
+/* Reading parks while nothing is there; what was written goes out at the latest then. 0 at the end
+ * of input and when told to stop; -errno, and *failed says which side it was. */
 static int echo_lines(strand_stream *in, strand_stream *out, const char **failed)
 {
     struct strand_line line = {.size = sizeof line};
@@ -145,8 +148,9 @@ static const char *parse_options(int count, char **words)
 
 int main(int count, char **words)
 {
+    const struct strand_scheduler_options options = {.size = sizeof options, .grace_ns = GRACE_NS};
     const char *address = parse_options(count, words);
-    int status = strand_scheduler_init(NULL, &scheduler);
+    int status = strand_scheduler_init(&options, &scheduler);
     if (status == 0)
         status = address ? strand_spawn(scheduler, serve, (void *)address, NULL)
                          : strand_spawn(scheduler, echo_standard_streams, NULL, NULL);

@@ -137,7 +137,8 @@ std::string all_kinds_of_lines()
     std::string text = std::string("unix\ndos\r\n\n\r\nlone\rcr\nnul\0byte\n\xff\xfe\xc3\n", 34);
     for (int byte = 0; byte < 256; byte++)
         text += static_cast<char>(byte);
-    return text + "\n" + std::string(1024 * 1024, 'x') + "\r\n" + std::string(1024 * 1024, 'y') + "\nlast";
+    std::string long_line(1024 * 1024, 'x');
+    return text + "\n" + long_line + "\r\n" + long_line + "\nlast";
 }
 
 TEST(EchoProcess, shouldGiveBackEveryByte)
@@ -213,7 +214,8 @@ TEST(EchoProcess, shouldRefuseBadOptionsAndAddressesWithOneLine)
 
 TEST(EchoProcess, shouldSayOneLineWhenAStandardStreamIsClosed)
 {
-    const char *messages[] = {"echo: input: Bad file descriptor", "echo: output: Bad file descriptor"};
+    const char *messages[] = {"echo: input: Bad file descriptor",
+                              "echo: output: Bad file descriptor"};
     for (int closed : {0, 1}) {
         Echo echo({}, -1, -1, closed);
         EXPECT_EQ(echo.echoed("lost\n"), "");
@@ -260,7 +262,7 @@ TEST(EchoProcess, shouldServeManyConnectionsAndDeliverWhatIsInFlightOnASignal)
     for (int i = 0; i < 50; i++) {
         std::string line = std::to_string(i) + "\n";
         char back[8] = {};
-        EXPECT_EQ(recv(clients[i], back, line.size(), MSG_WAITALL), static_cast<ssize_t>(line.size()));
+        EXPECT_EQ(recv(clients[i], back, line.size(), MSG_WAITALL), ssize_t(line.size()));
         EXPECT_EQ(back, line);
     }
     for (int client : clients)

@@ -256,7 +256,8 @@ TEST_F(Listener, shouldReportARefusedConnection)
         strand_listener_close(listener);
         strand_stream *stream = nullptr;
         EXPECT_EQ(strand_connect(name.c_str(), STRAND_FOREVER, &stream), -ECONNREFUSED);
-        EXPECT_EQ(strand_connect(("unix:" + unix_path()).c_str(), STRAND_FOREVER, &stream), -ENOENT);
+        name = "unix:" + unix_path();
+        EXPECT_EQ(strand_connect(name.c_str(), STRAND_FOREVER, &stream), -ENOENT);
     });
     EXPECT_EQ(run(), 0);
 }
@@ -293,11 +294,13 @@ TEST_F(Listener, shouldWaitForAConnectionThatTakesItsTime)
         std::string address = name_of(listener);
         std::vector<strand_stream *> streams;
         strand_stream *stream = nullptr;
-        int status, free = lowest_free();
-        while ((status = strand_connect(address.c_str(), strand_now_ns() + 20 * MS, &stream)) == 0) {
-            streams.push_back(stream);
+        int status, free;
+        do {
             free = lowest_free();
-        }
+            status = strand_connect(address.c_str(), strand_now_ns() + 20 * MS, &stream);
+            if (status == 0)
+                streams.push_back(stream);
+        } while (status == 0);
         EXPECT_EQ(status, -ETIMEDOUT);
         EXPECT_EQ(lowest_free(), free) << "what was given up is closed";
         strand_id connecting = spawn([&, address] {

@@ -96,8 +96,7 @@ TEST_F(Writing, shouldWriteEachLineWholeAmongManyWriters)
             if (!out)
                 out = open_stream(sockets.write);
             for (int i = 0; i < lines; i++)
-                EXPECT_EQ(put_line(out, std::string(w % 2 ? 100 : 150000, static_cast<char>('a' + w))),
-                          0);
+                EXPECT_EQ(put_line(out, std::string(w % 2 ? 100 : 150000, char('a' + w))), 0);
             if (--left > 0)
                 return;
             EXPECT_EQ(strand_close(out), 0);

@@ -3,11 +3,6 @@
 
 #include <stdlib.h>
 
-#include "clock.h"
-
-/* How long shutdown leaves output alone that cannot be watched. */
-#define RETRY_NS INT64_C(5000000)
-
 static strand_stream *stream_of_unsent(struct strand_link *link)
 {
     return CONTAINER_OF(link, strand_stream, unsent);
@@ -52,23 +47,6 @@ static void flush(strand_scheduler *s)
         drop_lines_of_the_ended(io);
 }
 
-/* Slow peers have what is left of the grace period to take what was accepted for them. */
-static void send_what_was_accepted(struct strand_io *io)
-{
-    strand_scheduler *s = io->scheduler;
-    int64_t now_ns = strand_clock_now_ns();
-    int64_t until_ns = s->grace_spent ? now_ns : strand_clock_deadline_ns(now_ns, s->grace_ns);
-    write_unsent(io);
-    while (s->unsent > 0 && now_ns < until_ns) {
-        int64_t wait_ns = until_ns - now_ns;
-        if (!strand_list_empty(&io->unsent) && wait_ns > RETRY_NS)
-            wait_ns = RETRY_NS;
-        strand_loop_poll(s->loop, wait_ns);
-        write_unsent(io);
-        now_ns = strand_clock_now_ns();
-    }
-}
-
 static void forget_user(strand_stream *stream)
 {
     stream->object.users = 0;
@@ -94,7 +72,7 @@ static void close_io(strand_scheduler *s)
 {
     struct strand_io *io = strand_io_of(s);
     io->closing = true;
-    send_what_was_accepted(io);
+    write_unsent(io);      /* run has waited for slow peers; this is all that is left to do */
     close_streams(io);
     strand_listeners_close(io);
     strand_standard_disown(s);

@@ -43,7 +43,7 @@ struct strand_stream {
     struct strand_link held;             /* in io's held */
     struct strand_descriptor descriptor;
     struct strand_loop_watch watch;
-    int watch_fd;                        /* ours to close: the descriptor itself was watched; or -1 */
+    int watch_fd;                        /* ours, where the descriptor is watched already; or -1 */
     int64_t deadline_ns;
     uint8_t standard;                    /* the process's: flushed by close, not closed */
     uint8_t keep_fd;
@@ -73,7 +73,8 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out);
 /* In the loop, from the first time that a call would wait. -EPERM: it cannot be watched. */
 int strand_stream_watch(strand_stream *s);
-/* Waits for the descriptor in `turn`, or, where that cannot be watched, gives way and asks again. */
+/* Waits for the descriptor in `turn`, or, where that cannot be watched, gives way and asks again.
+ * */
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
                        const char *reason);
 /* The descriptor goes; the memory when nobody uses it any more. */

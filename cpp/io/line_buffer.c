@@ -114,8 +114,8 @@ size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t si
     return count;
 }
 
-/* Doubles, so that a long line is copied at most once more in all; beyond the limit nothing is kept,
- * so that room for one ending and half a buffer above it is enough for ever. */
+/* Doubles, so that a long line is copied at most once more in all; beyond the limit nothing is
+ * kept, so that room for one ending and half a buffer above it is enough for ever. */
 static size_t grown(const struct strand_line_buffer *b)
 {
     size_t most = b->limit + 2 + STRAND_BUFFER_BYTES;

@@ -31,8 +31,9 @@ void strand_operation_end(struct strand *self);
 void strand_object_release_unused(struct strand_object *object);
 
 /*
- * Whether a wait would end before any event could come: a cancel is pending, or the deadline past. A
- * descriptor that has said "not now" need not be asked again before a wait, but it is before that.
+ * Whether a wait would end before any event could come: a cancel is pending, or the deadline past.
+ * A descriptor that has said "not now" need not be asked again before a wait, but it is before
+ * that.
  */
 static inline bool strand_wait_is_over(const struct strand *self, int64_t deadline_ns)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Accepted bytes on their way to the kernel. A pure data structure; it holds memory only while it has
- * bytes.
+ * Accepted bytes on their way to the kernel. A pure data structure; it holds memory only while it
+ * has bytes.
  */
 #ifndef STRAND_IO_OUT_BUFFER_H
 #define STRAND_IO_OUT_BUFFER_H

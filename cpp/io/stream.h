@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Streams: a descriptor with a line buffer on the way in and a coalescing buffer on the way out. All
- * operations are steps (wait.h): -EAGAIN with self armed, or done. The public functions are loops of
- * step and park in cpp/runtime; cpp/jni calls the same steps for Java strands.
+ * Streams: a descriptor with a line buffer on the way in and a coalescing buffer on the way out.
+ * All operations are steps (wait.h): -EAGAIN with self armed, or done. The public functions are
+ * loops of step and park in cpp/runtime; cpp/jni calls the same steps for Java strands.
  *
  *             +--------------------- stream ----------------------+
  *   readers   | [ line buffer: bytes read | lines not yet taken ] |
@@ -34,21 +34,22 @@ int strand_stream_standard(strand_scheduler *s, int fd, strand_stream **out);
 int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line);
 void strand_stream_release_line(struct strand *self, strand_stream *in);
 ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size);
-/* `newline`: adds one. Accepts all or nothing: 0. An error of output accepted earlier is reported by
- * the next step that writes, flushes, shuts down or closes; reading goes on undisturbed. */
+/* `newline`: adds one. Accepts all or nothing: 0. An error of output accepted earlier is reported
+ * by the next step that writes, flushes, shuts down or closes; reading goes on undisturbed. */
 int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
                              bool newline);
 int strand_stream_flush_step(struct strand *self, strand_stream *s);
 int strand_stream_shutdown_step(struct strand *self, strand_stream *s);
 /*
- * Any result but -EAGAIN: the stream is gone (freed once its reader lets go of its line, and once the
- * strands that were in the middle of an operation have repeated their step or given up). Cancelled,
- * what was accepted still goes out; past the deadline it is dropped.
+ * Any result but -EAGAIN: the stream is gone (freed once its reader lets go of its line, and once
+ * the strands that were in the middle of an operation have repeated their step or given up).
+ * Cancelled, what was accepted still goes out; past the deadline it is dropped.
  */
 int strand_stream_close_step(struct strand *self, strand_stream *s);
 
-/* self stops in the middle of an operation (interrupted): leaves queues, lets the next one in. A close
- * given up goes on by itself: the stream is gone for its callers once what was accepted is sent. */
+/* self stops in the middle of an operation (interrupted): leaves queues, lets the next one in. A
+ * close given up goes on by itself: the stream is gone for its callers once what was accepted is
+ * sent. */
 void strand_stream_give_up(struct strand *self, strand_stream *s);
 
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io.h"
 
-/* Everyone who reads, writes or waits to is woken and will find the stream closing. Another strand's
- * line stays where it is until that lets go of it. */
+/* Everyone who reads, writes or waits to is woken and will find the stream closing. Another
+ * strand's line stays where it is until that lets go of it. */
 static void turn_away(struct strand *self, strand_stream *s)
 {
     strand_id keeper = s->line_kept ? s->reader.holder : 0;
@@ -16,8 +16,8 @@ static void turn_away(struct strand *self, strand_stream *s)
 }
 
 /*
- * Those whose close is cancelled have no stream to come back to, but its output was accepted: it goes
- * on, and the stream ends with it.
+ * Those whose close is cancelled have no stream to come back to, but its output was accepted: it
+ * goes on, and the stream ends with it.
  */
 static int leave_output_behind(struct strand *self, strand_stream *s)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io.h"
 
-/* A stream is in scheduler->unsent while it has bytes, and in io's list while writing them may help. */
+/* A stream is in scheduler->unsent while it has bytes, and in io's list while writing them may
+ * help. */
 static void count_unsent(strand_stream *s)
 {
     strand_counter_add(&s->io->scheduler->unsent, 1);
@@ -131,8 +132,8 @@ static int append(strand_stream *out, const void *from, size_t size, bool newlin
     return 0;
 }
 
-/* More than a buffer holds, with nothing before it: straight from the caller's memory, as far as the
- * kernel takes it. The room for the rest is there before the first byte goes. */
+/* More than a buffer holds, with nothing before it: straight from the caller's memory, as far as
+ * the kernel takes it. The room for the rest is there before the first byte goes. */
 static int accept_large(strand_stream *out, const char *from, size_t size, bool newline)
 {
     size_t done = 0;

@@ -42,8 +42,8 @@ void strand_socket_close(int fd);
 int strand_socket_duplicate(int fd);
 
 /* Whether a read that brings less than asked for has emptied the descriptor: stream sockets. Not
- * where each read is one packet, as it is on other sockets and, with O_DIRECT at its writing end (the
- * reading end cannot know), on a pipe. */
+ * where each read is one packet, as it is on other sockets and, with O_DIRECT at its writing end
+ * (the reading end cannot know), on a pipe. */
 bool strand_socket_short_read_tells(const struct strand_descriptor *d);
 
 #endif

@@ -5,7 +5,7 @@
  *
  *   slot  +-------------------+ high                       classes (usable bytes): 8, 16, 64, 256 KiB,
  *         | colour (0..1 KiB) |  so that tops of many      1 and 8 MiB; the guard comes on top: one
- *         | usable            |  strands share no cache    page on the two smallest, 64 KiB on the
+ *         | usable            |  strands share no cache    page on the two smallest, 72 KiB on the
  *         | ...               |  set                       others
  *         +-------------------+ low
  *         | guard             |

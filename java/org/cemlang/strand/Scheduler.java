@@ -3,6 +3,7 @@ package org.cemlang.strand;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.lang.ref.Cleaner;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Map;
@@ -39,6 +40,9 @@ public final class Scheduler implements Executor, AutoCloseable {
     private final AtomicInteger users = new AtomicInteger();
     private volatile @Nullable CountDownLatch idle;
 
+    /** Frees schedulers that nobody closed and nobody can reach, such as those of ended threads. */
+    private static final Cleaner CLEANER = Cleaner.create();
+
     private static final VarHandle RUNNING;
 
     static {
@@ -65,6 +69,17 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     private Scheduler(long handle) {
         this.handle = handle;
+        CLEANER.register(this, new Release(handle, users));
+    }
+
+    /** Of what is left when the object is gone: no strand, since each has its scheduler. */
+    private record Release(long handle, AtomicInteger users) implements Runnable {
+        @Override
+        public void run() {
+            if (users.compareAndSet(0, CLOSED)) {
+                Native.shutDown(handle);
+            }
+        }
     }
 
     /** With default options. */
@@ -114,6 +129,7 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /**
      * Makes the calling thread the carrier until every strand has ended, or a stop has run its course.
+     * An interrupt of that thread does not end it.
      *
      * @throws DeadlockException when every remaining strand waits for another
      * @throws IllegalStateException from inside a strand, on a virtual thread, or when it runs already

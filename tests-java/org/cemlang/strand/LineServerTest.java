@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class LineServerTest {
     private static void echoTo(Support.Crew crew, String address, int lines) {
         AtomicReference<LineServer> server = new AtomicReference<>();

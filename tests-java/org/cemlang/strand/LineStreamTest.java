@@ -21,7 +21,9 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class LineStreamTest {
     /** A pipe's two ends, in the calling strand's scheduler. */
     private record Pipe(LineStream out, LineStream in) {

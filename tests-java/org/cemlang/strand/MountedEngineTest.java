@@ -25,8 +25,10 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** What virtual threads on the core's queue do beyond what both engines do. */
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class MountedEngineTest {
     @BeforeEach
     void onlyMounted() {
@@ -267,6 +269,89 @@ final class MountedEngineTest {
             case 2 -> Strands.sleep(Duration.ofMillis(1));
             default -> LockSupport.parkNanos(1_000_000);
         }
+    }
+
+    /** As a thread dump does that comes late: the thread is handed in again, though it cannot run. */
+    private static void echo(Strand strand) {
+        MountedStrand mounted = (MountedStrand) strand;
+        mounted.execute(VirtualThreads.continuationOf(mounted.thread));
+    }
+
+    @Test
+    void shouldBearAnEchoBeforeAWake() {
+        StringBuilder order = new StringBuilder();
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Strand> worker = new AtomicReference<>();
+            Strand joiner = crew.spawn("joiner", () -> {
+                worker.get().join();
+                order.append("joined");
+            });
+            worker.set(crew.spawn("worker", () -> {
+                echo(joiner);     // queued in vain; then its wait ends
+                order.append("worked ");
+            }));
+            crew.run();
+        }
+        assertEquals("worked joined", order.toString());
+    }
+
+    @Test
+    void shouldBearAnEchoAfterAWake() {
+        StringBuilder order = new StringBuilder();
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Strand> worker = new AtomicReference<>();
+            Strand joiner = crew.spawn("joiner", () -> {
+                worker.get().join();
+                order.append("joined");
+            });
+            worker.set(crew.spawn("worker", () -> order.append("worked ")));
+            crew.spawn("dumper", () -> echo(joiner));
+            crew.run();
+        }
+        assertEquals("worked joined", order.toString());
+    }
+
+    @Test
+    void shouldBearAnEchoAfterTheEnd() {
+        try (Support.Crew crew = new Support.Crew()) {
+            Strand done = crew.spawn("done", () -> { });
+            crew.spawn("dumper", () -> echo(done));
+            crew.run();
+            echo(done);
+            assertEquals(2, crew.scheduler.stats().switches());
+        }
+    }
+
+    @Test
+    void shouldLoseNoUnparkFromAnotherThread() throws Exception {
+        int rounds = 200_000;
+        AtomicInteger asked = new AtomicInteger();
+        AtomicInteger answered = new AtomicInteger();
+        AtomicReference<Thread> thread = new AtomicReference<>();
+        Thread asker = new Thread(() -> {
+            for (int i = 1; i <= rounds; i++) {
+                asked.set(i);
+                LockSupport.unpark(thread.get());
+                while (answered.get() < i) {
+                    Thread.onSpinWait();
+                }
+            }
+        });
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("answers", () -> {
+                thread.set(Thread.currentThread());
+                asker.start();
+                for (int i = 1; i <= rounds; i++) {
+                    while (asked.get() < i) {
+                        LockSupport.park();
+                    }
+                    answered.set(i);
+                }
+            });
+            crew.run();
+        }
+        assertEquals(rounds, answered.get());
+        asker.join();
     }
 
     /** Its initialiser waits for a time while pinned, then for another strand. */

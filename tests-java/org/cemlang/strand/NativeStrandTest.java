@@ -9,8 +9,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
 /** Java frames never run on a strand's stack: a native strand calls Java on the carrier's own. */
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class NativeStrandTest {
     private static int depth(int n) {
         return n == 0 ? 0 : 1 + depth(n - 1);

@@ -6,13 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class SchedulerTest {
     @Test
     void shouldReturnAtOnceWithNothingToRun() {
@@ -291,6 +296,30 @@ final class SchedulerTest {
         }
         late.get().cancel();
         assertTrue(Native.wake(0, late.get().id()) < 0);
+    }
+
+    private static long descriptors() throws Exception {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.count();
+        }
+    }
+
+    /** Each thread that uses Strands gets a scheduler, and nobody closes it. */
+    @Test
+    void shouldFreeTheSchedulersOfEndedThreads() throws Exception {
+        long before = descriptors();
+        for (int i = 0; i < 50; i++) {
+            Thread thread = new Thread(() -> {
+                Strands.spawn(() -> { });
+                Strands.run();
+            });
+            thread.start();
+            thread.join();
+        }
+        Support.until(() -> {
+            System.gc();
+            return descriptors() < before + 20;
+        });
     }
 
     @Test
