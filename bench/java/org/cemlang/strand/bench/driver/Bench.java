@@ -92,7 +92,7 @@ public final class Bench {
                 wanted = results.roundsWanted(rounds);
             }
         }
-        System.err.print("\r\033[K");
+        progress("");
         results.print();
         records.addAll(results.records(versions));
     }
@@ -105,7 +105,7 @@ public final class Bench {
             Collections.reverse(order);
         }
         for (String system : order) {
-            System.err.printf("\r\033[K%s: round %d, %s", c, round + 1, system);
+            progress(String.format("%s: round %d, %s", c, round + 1, system));
             try {
                 results.add(system, measure(c, system));
             } catch (IOException | Systems.Missing e) {
@@ -113,6 +113,13 @@ public final class Bench {
                 results.drop(system);
                 systems.remove(system);
             }
+        }
+    }
+
+    /** Over the line before; only where a person looks on. */
+    private static void progress(String text) {
+        if (Boolean.getBoolean("strand.bench.terminal")) {
+            System.err.print("\r\033[K" + text);
         }
     }
 
