@@ -18,9 +18,6 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* How long a peer that does not read may keep the end waiting; twice, in run and in shutdown. */
-#define GRACE_NS INT64_C(800000000)
-
 static strand_scheduler *scheduler;   /* for the signal handler */
 static int exit_status;
 
@@ -148,9 +145,8 @@ static const char *parse_options(int count, char **words)
 
 int main(int count, char **words)
 {
-    const struct strand_scheduler_options options = {.size = sizeof options, .grace_ns = GRACE_NS};
     const char *address = parse_options(count, words);
-    int status = strand_scheduler_init(&options, &scheduler);
+    int status = strand_scheduler_init(NULL, &scheduler);
     if (status == 0)
         status = address ? strand_spawn(scheduler, serve, (void *)address, NULL)
                          : strand_spawn(scheduler, echo_standard_streams, NULL, NULL);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pauses between tries where no event tells when the next one may succeed: 5 ms, doubling to 100.
- * */
+/* Pauses between tries where no event tells when the next may succeed: 5 ms, doubling to 100. */
 #ifndef STRAND_IO_BACKOFF_H
 #define STRAND_IO_BACKOFF_H
 

@@ -95,6 +95,7 @@ int strand_io_attach(strand_scheduler *s)
     s->attached = io;
     s->hooks.flush = flush;
     s->hooks.close = close_io;
+    s->hooks.abandon = strand_standard_disown;
     return 0;
 }
 

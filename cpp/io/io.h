@@ -73,8 +73,7 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out);
 /* In the loop, from the first time that a call would wait. -EPERM: it cannot be watched. */
 int strand_stream_watch(strand_stream *s);
-/* Waits for the descriptor in `turn`, or, where that cannot be watched, gives way and asks again.
- * */
+/* Waits for the descriptor in `turn`, or, where it cannot be watched, gives way and asks again. */
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
                        const char *reason);
 /* The descriptor goes; the memory when nobody uses it any more. */

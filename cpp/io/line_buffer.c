@@ -150,7 +150,8 @@ int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *siz
 
     if (b->capacity - b->end < STRAND_BUFFER_BYTES / 2) {
         size_t capacity = grown(b);
-        if (capacity > b->capacity && (length > b->capacity / 2 || !b->bytes)) {
+        if (capacity > b->capacity &&
+            (b->capacity < STRAND_BUFFER_BYTES || length > b->capacity / 2)) {
             int status = move_to(b, capacity);
             if (status < 0)
                 return status;

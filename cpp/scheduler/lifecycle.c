@@ -154,6 +154,8 @@ static struct {
 int strand_scheduler_abandon(strand_scheduler *s)
 {
     strand_inbox_drain(s);
+    if (s->hooks.abandon)
+        s->hooks.abandon(s);
     pthread_mutex_lock(&abandoned.lock);
     s->next_abandoned = abandoned.first;
     abandoned.first = s;

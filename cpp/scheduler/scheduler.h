@@ -48,6 +48,7 @@ struct strand_inbox {
 struct strand_scheduler_hooks {
     void (*flush)(strand_scheduler *s);        /* a strand parks or ends: let its output go */
     void (*close)(strand_scheduler *s);        /* shutdown: release what is attached */
+    void (*abandon)(strand_scheduler *s);      /* or only what belongs to the process */
 };
 
 /* Who may touch a scheduler just now: nobody in particular, run's caller, a dump's writer. */

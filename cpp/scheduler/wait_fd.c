@@ -54,7 +54,7 @@ static int watch_once(struct strand_fd_wait *wait)
     if (status != -EEXIST)
         return status;
     if (wait->own_fd < 0) {
-        wait->own_fd = fcntl(wait->fd, F_DUPFD_CLOEXEC, 0);
+        wait->own_fd = fcntl(wait->fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         if (wait->own_fd < 0)
             return -errno;
     }
