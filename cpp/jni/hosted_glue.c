@@ -16,7 +16,8 @@ static jlong create(JNIEnv *env, jclass class, jlong scheduler, jbyteArray name)
     if (name)
         strand_jni_copy_text(env, name, text, sizeof text);
     struct strand *strand = NULL;
-    int status = strand_hosted_create(strand_jni_pointer(scheduler), name ? text : NULL, &strand);
+    int status = strand_hosted_create(strand_scheduler_held(), strand_jni_pointer(scheduler),
+                                      name ? text : NULL, &strand);
     return strand_jni_handle(status, strand);
 }
 

@@ -7,19 +7,54 @@
 
 #include "wait.h"
 
-int strand_hosted_create(strand_scheduler *s, const char *name, struct strand **out)
+/* Ended blocks are kept for the next strand, as stacks are: a few for each scheduler, the holder's. */
+enum { MOST_SPARE = 1024, BLOCK_ALIGN = 64 };
+
+static struct strand *take_block(strand_scheduler *held)
 {
+    struct strand *block = held ? held->spare_hosted : NULL;
+    if (!block)
+        return aligned_alloc(BLOCK_ALIGN, (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul));
+    held->spare_hosted = block->next;
+    held->spare_hosted_count--;
+    return block;
+}
+
+void strand_hosted_give_block(strand_scheduler *s, struct strand *block)
+{
+    if (s->spare_hosted_count == MOST_SPARE) {
+        free(block);
+        return;
+    }
+    block->next = s->spare_hosted;
+    s->spare_hosted = block;
+    s->spare_hosted_count++;
+}
+
+void strand_hosted_free_blocks(strand_scheduler *s)
+{
+    struct strand *block;
+    while ((block = s->spare_hosted)) {
+        s->spare_hosted = block->next;
+        free(block);
+    }
+}
+
+int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char *name,
+                         struct strand **out)
+{
+    held = held == s ? s : NULL;
     if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
         return -ECANCELED;
     if (strand_counter_read(&s->live) + atomic_load(&s->arriving) >= s->max_strands)
         return -EAGAIN;
-    struct strand *strand = aligned_alloc(64, (sizeof *strand + 63) & ~(size_t)63);
+    struct strand *strand = take_block(held);
     if (!strand)
         return -ENOMEM;
     strand_control_init(strand, STRAND_HOSTED, s);
     if (name)
         strncat(strand->name, name, STRAND_NAME_BYTES - 1);
-    if (!strand_table_take(NULL, s, strand)) {
+    if (!strand_table_take(held ? &s->slots : NULL, s, strand)) {
         free(strand);
         return -ENOMEM;
     }

@@ -22,7 +22,8 @@ enum strand_disposition {
 
 /* Any thread. The strand counts as live from now on. 0; -EAGAIN at max_strands, -ENOMEM, -ECANCELED
  * while stopping. name may be NULL. */
-int strand_hosted_create(strand_scheduler *s, const char *name, struct strand **out);
+int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char *name,
+                         struct strand **out);
 
 /* Any thread (held: the caller's scheduler if it is a holder, else NULL): the host can run it. No
  * harm when it is queued already or has ended (-ESRCH). */

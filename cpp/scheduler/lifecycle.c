@@ -134,6 +134,7 @@ void strand_scheduler_destroy(strand_scheduler *s)
     wait_for_posters(s);
     if (s->results_kept)
         strand_table_forget_results(s);
+    strand_hosted_free_blocks(s);
     strand_slot_cache_spill(&s->slots);
     strand_stack_pool_destroy(s->guest_stacks);
     strand_stack_pool_destroy(s->stacks);

@@ -74,6 +74,8 @@ struct strand_scheduler {
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
     struct strand_slot_cache slots;
+    struct strand *spare_hosted;               /* control blocks of ended hosted strands */
+    unsigned spare_hosted_count;
     struct strand_list all;                    /* the living */
 
     uint64_t live;                             /* spawned and not finished ... */
@@ -194,6 +196,8 @@ void strand_arrive(struct strand *strand);                    /* out of the inbo
 void strand_scheduler_adopt(struct strand *strand);           /* into the living */
 void strand_scheduler_end(struct strand *strand);             /* joiners, entry, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
+void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
+void strand_hosted_free_blocks(strand_scheduler *s);
 void strand_joiners_wake(struct strand *strand, void *result);
 void strand_watchers_wake(strand_id id, void *result);
 void strand_join_forget(struct strand *self);

@@ -157,7 +157,7 @@ void strand_scheduler_release(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     if (strand->kind == STRAND_HOSTED) {
-        free(strand);
+        strand_hosted_give_block(s, strand);
         return;
     }
     struct strand_stack stack = strand->stack;

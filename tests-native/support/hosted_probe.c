@@ -43,7 +43,7 @@ void probe_host_destroy(struct probe_host *host)
 uint64_t probe_host_add(struct probe_host *host, const char *name, const char *script)
 {
     struct body *body = &host->bodies[host->count];
-    if (strand_hosted_create(host->scheduler, name, &body->strand) < 0)
+    if (strand_hosted_create(strand_scheduler_held(), host->scheduler, name, &body->strand) < 0)
         return 0;
     body->id = body->strand->id;
     body->name = name;

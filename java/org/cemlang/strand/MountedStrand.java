@@ -22,9 +22,10 @@ import org.jspecify.annotations.Nullable;
  *   ENDED + n  its thread has terminated: calls change nothing
  * </pre>
  *
- * So a yield costs one atomic operation, and a call that comes too early, too late or twice costs at
- * most a turn in which the thread finds that it has nothing to run. A state word with a "run again"
- * state does the same with three atomic operations a turn.
+ * So a call that comes too early, too late or twice costs at most a turn in which the thread finds
+ * that it has nothing to run. A state word with a "run again" state does the same with three atomic
+ * operations a turn; here a wait costs one, and a yield none, since the call that the carrier itself
+ * makes in the strand's own turn needs no more than a plain flag, {@link #again}.
  */
 final class MountedStrand extends Strand implements Executor, Runnable {
     private static final VarHandle WORD;
@@ -39,6 +40,9 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     private volatile long word;
+    /** The carrier's alone: whether this strand has its turn, and was called for meanwhile. */
+    private boolean hasTurn;
+    private boolean again;
     final Thread thread;
     private final Runnable continuation;
     private final boolean adopted;
@@ -85,7 +89,10 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     private void ready() {
-        if ((long) WORD.getAndAdd(this, 1L) == 0) {
+        // Another thread may read a stale flag, but it is not the carrier.
+        if (hasTurn && Thread.currentThread() == scheduler.carrier) {
+            again = true;
+        } else if ((long) WORD.getAndAdd(this, 1L) == 0) {
             Native.ready(0, id);
         }
     }
@@ -116,20 +123,25 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     /**
      * Runs the thread for a turn; what became of it. {@code unpark}: the core ended a wait of ours,
-     * which the thread does not know yet. The execute inside that unpark only counts: this turn is
-     * the one it asks for.
+     * which the thread does not know yet. The execute inside that unpark asks for this very turn.
      */
     int turn(boolean unpark) {
         if (word == 0) {
             WORD.compareAndSet(this, 0L, 1L);     // not idle: no call may queue it now
         }
+        hasTurn = true;
         if (unpark) {
             LockSupport.unpark(thread);
         }
+        again = false;
         long seen = word;
         continuation.run();
+        hasTurn = false;
         if (!thread.isAlive()) {
             return finish();
+        }
+        if (again) {
+            return Native.YIELDED;
         }
         // A run that found nothing to run counts as parked too.
         return word == seen && WORD.compareAndSet(this, seen, 0L) ? Native.PARKED : Native.YIELDED;
