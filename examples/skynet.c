@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Skynet: a tree of strands, ten children each, whose leaves are the numbers 0 to n - 1; each strand
- * joins its children and hands their sum up as its result.
+ * Skynet: a tree of strands, ten children each, whose leaves are the numbers 0 to n - 1; each
+ * strand joins its children and hands up their sum.
  *
  *     skynet [N]      N a power of ten, 1,000,000 by default
  */

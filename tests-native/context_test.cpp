@@ -30,7 +30,7 @@ struct Place {
     strand_sanitizer sanitizer{};
 };
 
-// One strand beside the test itself: body runs when first resumed, resume and back hand values over.
+// One strand beside the test itself: body runs when first resumed; resume, back hand values over.
 struct Pair {
     Place here, there;
     std::unique_ptr<char[]> stack{new char[stack_bytes]};

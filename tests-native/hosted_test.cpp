@@ -81,7 +81,7 @@ TEST_F(Hosted, shouldAskForAnUnparkWhenTheCoreWakesAStep)
     start("A", "bf");
     start("B", "wf");
     EXPECT_EQ(probe_host_run(host, &count), 0);
-    EXPECT_STREQ(log, "ABBAA");       // A arms; B wakes it and ends; A's step is asked again, and ends
+    EXPECT_STREQ(log, "ABBAA");     // A arms; B wakes it, ends; A's step is asked again, and ends
     EXPECT_EQ(count, 1);
 }
 

@@ -260,6 +260,18 @@ int64_t poll_takes_ns(strand_loop *loop, int64_t timeout_ns)
     return std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count();
 }
 
+// The kernel forgets a descriptor only with the last of its duplicates.
+TEST_F(Loop, shouldNotBeKeptAwakeByWhatWasClosedWhileADuplicateIsOpen)
+{
+    int left = fcntl(reading, F_DUPFD_CLOEXEC, 0);
+    Watch watch(left);
+    ASSERT_EQ(strand_loop_add_once(loop, &watch.watch, STRAND_LOOP_READABLE), 0);
+    close(left);
+    put(writing);
+    EXPECT_EQ(strand_loop_poll(loop, 0), 1);
+    EXPECT_GE(poll_takes_ns(loop, 20000000), 20000000);
+}
+
 TEST_F(Loop, shouldWaitAtLeastTheTimeout)
 {
     EXPECT_GE(poll_takes_ns(loop, 300000), 300000);
@@ -290,7 +302,7 @@ TEST_F(Loop, shouldReturnNothingWhenASignalInterrupts)
     struct sigaction action = {}, before;
     action.sa_handler = [](int) {};
     sigaction(SIGALRM, &action, &before);
-    itimerval soon = {{0, 10000}, {0, 10000}}, off = {};   // again and again: one may come too early
+    itimerval soon = {{0, 10000}, {0, 10000}}, off = {};   // again: one may come too early
     setitimer(ITIMER_REAL, &soon, nullptr);
     EXPECT_EQ(strand_loop_poll(loop, INT64_MAX), 0);
     EXPECT_EQ(strand_loop_poll(loop, INT64_MAX - 1), 0);

@@ -143,6 +143,7 @@ TEST_F(Threads, shouldJoinAStrandOfAnotherScheduler)
 {
     static int value;
     std::atomic<strand_id> id{0};
+    std::atomic<bool> joined{false};
     std::thread other([&] {
         strand_scheduler *second;
         ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
@@ -151,6 +152,8 @@ TEST_F(Threads, shouldJoinAStrandOfAnotherScheduler)
             strand_exit(&value);
         });
         EXPECT_EQ(strand_scheduler_run(second), 0);
+        while (!joined)
+            std::this_thread::yield();
         EXPECT_EQ(strand_scheduler_shutdown(second), 0);
     });
     spawn([&] {
@@ -161,6 +164,9 @@ TEST_F(Threads, shouldJoinAStrandOfAnotherScheduler)
         spawn([&] { EXPECT_EQ(strand_wake(id), 0); });
         EXPECT_EQ(strand_join(id, STRAND_FOREVER, &result), 0);
         EXPECT_EQ(result, &value);
+        EXPECT_EQ(strand_join(id, STRAND_FOREVER, &result), 0);
+        EXPECT_EQ(result, nullptr);      // the first join took it
+        joined = true;
     });
     EXPECT_EQ(run(), 0);
     other.join();
@@ -245,6 +251,27 @@ TEST_F(Stop, shouldDumpByNameWhatWouldNotEnd)
     errors_of([&] { EXPECT_EQ(strand_scheduler_shutdown(stubborn), 0); });
 }
 
+TEST_F(Stop, shouldEndTheJoinsOfWhatIsLeftBehind)
+{
+    strand_scheduler_options options{};
+    options.size = sizeof options;
+    options.grace_ns = 1;
+    strand_scheduler *second;
+    ASSERT_EQ(strand_scheduler_init(&options, &second), 0);
+    strand_id stubborn;
+    auto body = [](void *) {
+        for (;;)
+            strand_park("for ever", STRAND_FOREVER);
+    };
+    ASSERT_EQ(strand_spawn(second, body, nullptr, &stubborn), 0);
+    spawn([&] { EXPECT_EQ(strand_join(stubborn, strand_now_ns() + 10000 * MS, nullptr), 0); });
+    spawn([&] {      // the join waits by now
+        std::thread other([&] { errors_of([&] { strand_scheduler_shutdown(second); }); });
+        other.join();
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 TEST_F(Stop, shouldEndWhatNeverRanAtShutdown)
 {
     strand_scheduler *second;
@@ -261,7 +288,8 @@ TEST_F(Stop, shouldEndWhatNeverRanAtShutdown)
 TEST_F(Deadlock, shouldRefuseTwoStrandsThatJoinEachOther)
 {
     strand_id first = 0, second = 0;
-    first = spawn([&] { EXPECT_EQ(strand_join(second, STRAND_FOREVER, nullptr), -ECANCELED); }, "Romeo");
+    first = spawn([&] { EXPECT_EQ(strand_join(second, STRAND_FOREVER, nullptr), -ECANCELED); },
+                  "Romeo");
     second = spawn([&] { EXPECT_EQ(strand_join(first, STRAND_FOREVER, nullptr), 0); }, "Juliet");
     std::string text = errors_of([this] { EXPECT_EQ(run(), -EDEADLK); });
     EXPECT_NE(text.find("\"Romeo\""), std::string::npos) << text;
@@ -293,7 +321,8 @@ TEST_F(Dump, shouldNameEveryStrandAndWhyItIsParked)
     close(ends[1]);
     std::string text = read_all(ends[0]);
     close(ends[0]);
-    EXPECT_NE(text.find("\"Vladimir\" native parked: waiting for Godot"), std::string::npos) << text;
+    EXPECT_NE(text.find("\"Vladimir\" native parked: waiting for Godot"), std::string::npos)
+        << text;
     EXPECT_NE(text.find("\"Lucky\" native running"), std::string::npos) << text;
 }
 

@@ -208,7 +208,7 @@ TEST(Descriptor, shouldGiveZeroAtTheEndOfInput)
     _exit(strand_descriptor_write(&out, "x", 1) == -EPIPE ? 0 : 1);
 }
 
-// In processes of their own that begin anew: a handler, once installed, would hide the sockets' way.
+// In processes of their own that begin anew: a handler, once there, would hide the sockets' way.
 TEST(Descriptor, shouldGiveEpipeInsteadOfDyingBySignal)
 {
     GTEST_FLAG_SET(death_test_style, "threadsafe");

@@ -190,6 +190,19 @@ TEST_F(Time, shouldTimeOutAPark)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Time, shouldNotSleepLongerForHavingRunLong)
+{
+    spawn([] {
+        EXPECT_EQ(strand_sleep(MS), 0);
+        int64_t begun = strand_now_ns();
+        while (strand_now_ns() < begun + 500 * MS)
+            continue;
+        EXPECT_EQ(strand_sleep(MS), 0);
+        EXPECT_LT(strand_now_ns(), begun + 750 * MS);      /* not 1001 */
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 TEST_F(Time, shouldFireTimersThoughOthersOnlyYield)
 {
     bool awake = false;
@@ -387,6 +400,21 @@ TEST_F(Life, shouldKeepLocalsOfEachStrandAndDestroyThem)
     EXPECT_EQ(destroyed, 3);
 }
 
+TEST_F(Life, shouldRunTheDefersOfALocalsDestructor)
+{
+    static std::string *log;
+    log = &order;
+    strand_key key;
+    auto destroy = [](void *) {
+        *log += 'l';
+        EXPECT_EQ(strand_defer([](void *) { *log += 'd'; }, nullptr), 0);
+    };
+    ASSERT_EQ(strand_key_create(destroy, &key), 0);
+    spawn([key] { EXPECT_EQ(strand_set_local(key, log), 0); });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "ld");
+}
+
 TEST_F(Life, shouldRefuseStrandCallsOutsideAStrand)
 {
     strand_key key;
@@ -424,7 +452,7 @@ TEST_F(Life, shouldCallOnTheCarriersOwnStack)
                           seen->self = strand_self();
                           seen->parked = strand_park("test", 0);
                           seen->spawned = strand_spawn(
-                              nullptr, [](void *order) { *static_cast<std::string *>(order) += 'c'; },
+                              nullptr, [](void *text) { *static_cast<std::string *>(text) += 'c'; },
                               seen->order, nullptr);
                       },
                       &seen),
@@ -526,6 +554,16 @@ TEST_F(Life, shouldGiveTheChildOfAForkAnError)
         EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 42);
     });
     EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Life, shouldNotLetTheChildOfAForkTouchTheParentsLoop)
+{
+    pid_t child = fork();
+    if (child == 0)
+        _exit(strand_scheduler_shutdown(scheduler) == -EPERM ? 42 : 1);
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 42);
 }
 
 TEST_F(Life, shouldRefuseMoreThanTheMostStrands)

@@ -343,6 +343,26 @@ TEST_F(Writing, shouldNotEndTheRunBeforeAcceptedOutputIsSent)
     close(reader);
 }
 
+TEST_F(Writing, shouldNotWaitBeyondTheGraceForOutputThatNobodyTakes)
+{
+    strand_scheduler_options options{};
+    options.size = sizeof options;
+    options.grace_ns = 20 * MS;
+    strand_scheduler *second;
+    ASSERT_EQ(strand_scheduler_init(&options, &second), 0);
+    Ends sockets = make_narrow();
+    spawn_on(second, [&] {
+        EXPECT_EQ(put_line(open_stream(sockets.write), std::string(60000, 'x')), 0);
+        EXPECT_EQ(strand_scheduler_stop(second), 0);
+    });
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(strand_scheduler_run(second), 0);
+    std::string text = testing::internal::GetCapturedStderr();
+    EXPECT_NE(text.find("output"), std::string::npos) << text;
+    EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+    close(sockets.read);
+}
+
 TEST_F(Writing, shouldWaitInTwoStreamsOnOneDescriptor)
 {
     Ends sockets = make_narrow();

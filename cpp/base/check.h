@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CHECK: an invariant that only a bug in Strand can break. It stays on in release builds, prints one
- * line and aborts. What the world does wrong is never a CHECK but a negative errno value.
+ * CHECK: an invariant that only a bug in Strand can break. It stays on in release builds, prints
+ * one line and aborts. What the world does wrong is never a CHECK but a negative errno value.
  */
 #ifndef STRAND_BASE_CHECK_H
 #define STRAND_BASE_CHECK_H

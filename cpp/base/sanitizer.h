@@ -44,11 +44,12 @@ void strand_sanitizer_init(struct strand_sanitizer *s, void *low, size_t size_by
 void strand_sanitizer_destroy(struct strand_sanitizer *s);
 
 #if defined(STRAND_ASAN) || defined(STRAND_TSAN)
-void strand_sanitizer_leave(struct strand_sanitizer *from, struct strand_sanitizer *to, int for_ever);
+void strand_sanitizer_leave(struct strand_sanitizer *from, struct strand_sanitizer *to,
+                            int for_ever);
 void strand_sanitizer_arrive(struct strand_sanitizer *now, struct strand_sanitizer *came_from);
 #else
-static inline void strand_sanitizer_leave(struct strand_sanitizer *from, struct strand_sanitizer *to,
-                                          int for_ever)
+static inline void strand_sanitizer_leave(struct strand_sanitizer *from,
+                                          struct strand_sanitizer *to, int for_ever)
 {
     (void)from, (void)to, (void)for_ever;
 }

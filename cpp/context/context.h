@@ -30,8 +30,8 @@ typedef void (*strand_context_entry)(void *value);
 void strand_context_prepare(struct strand_context *context, void *low, size_t size_bytes,
                             strand_context_entry entry);
 
-/* Saves the running context in `from`, continues `to`, which is another one; returns, when something
- * switches back, the value given there. */
+/* Saves the running context in `from`, continues `to`, which is another one; returns, when
+ * something switches back, the value given there. */
 void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value);
 
 /* The stack pointer a parked context has; for stack walking and diagnosis. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fallback: slow, since swapcontext changes the signal mask by a system call each time, but it
- * runs wherever there is a libc. glibc and musl's libucontext keep the floating-point control words.
+ * runs wherever there is a libc. glibc and musl's libucontext keep the floating-point control
+ * words.
  */
 #include "context.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The standard streams are the process's: the first scheduler that uses one has it until its end. */
+/* The standard streams are the process's: the first scheduler that uses one has it to its end. */
 #include <stdatomic.h>
 
 #include "io.h"

@@ -2,8 +2,8 @@
 /*
  * The loop: descriptors and what is ready on them (epoll here, kqueue elsewhere; the same functions
  * in loop_<backend>.c). It knows no strands, only watches with a callback, which the caller embeds.
- * A descriptor is registered once, edge triggered, for both directions; after that the caller tries,
- * waits for the next event, and tries again. One thread at a time.
+ * A descriptor is registered once, edge triggered, for both directions; after that the caller
+ * tries, waits for the next event, and tries again. One thread at a time.
  */
 #ifndef STRAND_LOOP_LOOP_H
 #define STRAND_LOOP_LOOP_H
@@ -44,7 +44,8 @@ static inline bool strand_loop_watched(const struct strand_loop_watch *watch)
  * regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
 int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch);
 /* As add, for the given events only, once; watch->ready then finds it removed. */
-int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch, unsigned events);
+int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch,
+                         unsigned events);
 /* Before the descriptor is closed. Events of the running batch that belong to it are dropped. No
  * harm when it is not watched. */
 void strand_loop_remove(struct strand_loop *loop, struct strand_loop_watch *watch);

@@ -18,10 +18,11 @@ const char strand_loop_name[] = "epoll";
 enum { BATCH = 1024, FIRST_CAPACITY = 64 };
 
 /*
- * The table is indexed by descriptor, so a watch's slot is its descriptor's number. An event carries
- * the slot and the generation it had when it was added: whatever the kernel still reports for a
- * watch that has gone, or for an earlier file of the same number, is dropped. A slot whose watch was
- * left behind when its descriptor was closed is taken over by the next one of that number.
+ * The table is indexed by descriptor, so a watch's slot is its descriptor's number. An event
+ * carries the slot and the generation it had when it was added: whatever the kernel still reports
+ * for a watch that has gone, or for an earlier file of the same number, is dropped. A slot whose
+ * watch was left behind when its descriptor was closed is taken over by the next one of that
+ * number.
  */
 struct entry {
     struct strand_loop_watch *watch;   /* NULL: free */
@@ -129,7 +130,9 @@ int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch)
 
 int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch, unsigned events)
 {
-    uint32_t wanted = 0;
+    /* One-shot: a descriptor that was closed in the meantime cannot be removed, and while a duplicate
+     * is open the kernel would report it for ever. */
+    uint32_t wanted = EPOLLONESHOT;
     if (events & STRAND_LOOP_READABLE)
         wanted |= EPOLLIN | EPOLLRDHUP;
     if (events & STRAND_LOOP_WRITABLE)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Descriptors: reading and writing that never waits, and never changes the open file description,
- * whose flags are shared with whoever else holds it (the parent shell): O_NONBLOCK is not set on it.
+ * whose flags are shared with whoever else holds it (the parent shell): O_NONBLOCK is not set on
+ * it.
  *
  *   socket     recv/send with MSG_DONTWAIT and MSG_NOSIGNAL
  *   pipe       preadv2/pwritev2 with RWF_NOWAIT (pipes: Linux 6.4); where the kernel refuses that,

@@ -110,7 +110,8 @@ int strand_descriptor_init(struct strand_descriptor *d, int fd)
     return 0;
 }
 
-/* Linux closes the descriptor also where close gives EINTR; closing it again could hit another's. */
+/* Linux closes the descriptor also where close gives EINTR; closing it again could hit
+ * another's. */
 static int close_one(int fd)
 {
     return close(fd) == 0 || errno == EINTR ? 0 : -errno;

@@ -19,7 +19,8 @@ int strand_guard_install_lightweight(void *low, size_t size_bytes);
 int strand_guard_install_mprotect(void *low, size_t size_bytes);
 void strand_guard_forget_mprotect(size_t guards);   /* so many went with their mapping */
 
-/* How many mprotect guards a process may hold: half of vm.max_map_count less a reserve for others. */
+/* How many mprotect guards a process may hold: half of vm.max_map_count, less an eighth of it for
+ * others. */
 size_t strand_guard_mprotect_cap(void);
 
 #endif

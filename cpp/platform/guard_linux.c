@@ -20,7 +20,7 @@ static atomic_int lightweight = UNKNOWN;
 static atomic_size_t mprotect_guards;
 static atomic_bool refusal_told;
 
-/* 1: a guarded page is refused by the kernel, 0: it is not, -1: there was no pipe to try it with. */
+/* 1: a guarded page is refused by the kernel, 0: it is not, -1: there was no pipe to try with. */
 static int guarded_page_is_refused(void *page)
 {
     int ends[2];
@@ -82,8 +82,8 @@ static int refuse(void)
     if (!atomic_exchange(&refusal_told, true)) {
         char text[160];
         int length = snprintf(text, sizeof text,
-                              "strand: no more stacks: %zu guards by mprotect use up this process's "
-                              "share of vm.max_map_count; raise it\n",
+                              "strand: no more stacks: %zu guards by mprotect use up this process's"
+                              " share of vm.max_map_count; raise it\n",
                               atomic_load(&mprotect_guards));
         if (write(STDERR_FILENO, text, (size_t)length) < 0)
             return -EAGAIN;

@@ -8,15 +8,15 @@
 size_t strand_pages_size(void);
 
 /*
- * Reserves private zero pages, readable and writable, that cost memory only where touched, with huge
- * pages kept away (2 MiB a strand otherwise). Strict overcommit (vm.overcommit_memory=2) and
+ * Reserves private zero pages, readable and writable, that cost memory only where touched, with
+ * huge pages kept away (2 MiB a strand otherwise). Strict overcommit (vm.overcommit_memory=2) and
  * RLIMIT_AS count all of it: where it is refused, ask for less. 0 or -ENOMEM.
  */
 int strand_pages_reserve(size_t size_bytes, void **base);
 void strand_pages_release(void *base, size_t size_bytes);
 
-/* Gives touched pages back (MADV_DONTNEED: they read as zeros afterwards; MADV_FREE would let memory
- * look used). 0 or -errno. */
+/* Gives touched pages back (MADV_DONTNEED: they read as zeros afterwards; MADV_FREE would let
+ * memory look used). 0 or -errno. */
 int strand_pages_trim(void *base, size_t size_bytes);
 
 #endif

@@ -148,8 +148,12 @@ int strand_socket_connected(int fd)
     struct pollfd ready = {.fd = fd, .events = POLLOUT};
     int error = 0;
     socklen_t length = sizeof error;
-    if (poll(&ready, 1, 0) == 0)
-        return -EAGAIN;
+    int count;
+    do
+        count = poll(&ready, 1, 0);
+    while (count < 0 && errno == EINTR);
+    if (count <= 0)
+        return count == 0 ? -EAGAIN : -errno;
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -errno : -error;
 }
 

@@ -78,6 +78,8 @@ int strand_scheduler_shutdown(strand_scheduler *s)
 {
     if (!s)
         return -EINVAL;
+    if (s->fork_epoch != strand_fork_epoch())
+        return -EPERM;
     if (atomic_load(&s->running))
         return -EBUSY;
     if (!s->grace_spent && (s->live || atomic_load(&s->arriving) || s->unsent)) {

@@ -46,8 +46,8 @@ static void describe(const struct strand *strand, int64_t now_ns, int fd)
     const char *quote = strand->name[0] ? "\"" : "";
     const char *gap = strand->name[0] ? " " : "";
     if (strand->state == STRAND_PARKED && strand->wait.armed)
-        print(fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap, quote,
-              strand->name, quote, kind, strand->wait.reason,
+        print(fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap,
+              quote, strand->name, quote, kind, strand->wait.reason,
               (double)(now_ns - strand->wait.since_ns) / 1e9);
     else
         print(fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand->id, gap, quote, strand->name,
@@ -78,7 +78,7 @@ void strand_scheduler_serve_dump(strand_scheduler *s)
 static struct timespec in_one_second(void)
 {
     struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec++;
     return deadline;
 }

@@ -7,7 +7,7 @@
 
 #include "wait.h"
 
-/* Ended blocks are kept for the next strand, as stacks are: a few for each scheduler, the holder's. */
+/* Ended blocks are kept for the next strand, as stacks are: some a scheduler, its holder's. */
 enum { MOST_SPARE = 1024, BLOCK_ALIGN = 64 };
 
 static struct strand *take_block(strand_scheduler *held)
@@ -44,10 +44,9 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
                          struct strand **out)
 {
     held = held == s ? s : NULL;
-    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
-        return -ECANCELED;
-    if (strand_counter_read(&s->live) + atomic_load(&s->arriving) >= s->max_strands)
-        return -EAGAIN;
+    int status = strand_scheduler_may_spawn(s);
+    if (status < 0)
+        return status;
     struct strand *strand = take_block(held);
     if (!strand)
         return -ENOMEM;
@@ -85,8 +84,7 @@ int strand_hosted_ready(strand_scheduler *held, strand_id id)
     struct strand_slot *slot = strand_table_find(id);
     if (!slot)
         return -ESRCH;
-    if (held && strand_slot_is(slot, id) &&
-        __atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED) == held) {
+    if (held && strand_slot_is_of(slot, id, held)) {
         ready_here(slot->strand);
         return 0;
     }
@@ -109,8 +107,8 @@ void strand_hosted_abandon(strand_id id)
 void strand_hosted_end_unbegun(struct strand *strand)
 {
     CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
-    atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_scheduler_adopt(strand);
+    atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);
     strand_become(strand, STRAND_RUNNING);
     strand_scheduler_end(strand);

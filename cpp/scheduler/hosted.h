@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hosted strands: the core keeps their identity, order, waits and ends; the body runs in a host (the
- * JVM). The host asks for the next strand, runs it, and says with the next question what became of
- * it: one crossing a switch.
+ * Hosted strands: the core keeps their identity, order, waits and ends; the body runs in a host
+ * (the JVM). The host asks for the next strand, runs it, and says with the next question what
+ * became of it: one crossing a switch.
  *
  *   spawn   hosted_create -> NEW; the host's own start leads to hosted_ready (first: spawned)
  *   ready   the host can run it (a virtual thread's execute): queued; or the core woke it out of a
@@ -15,18 +15,18 @@
 #include "scheduler.h"
 
 enum strand_disposition {
-    STRAND_DISPOSED_PARKED = 0,     /* it waits, in a step of ours or in the host; or it did not run */
+    STRAND_DISPOSED_PARKED = 0,     /* it waits, in a step or in the host; or it did not run */
     STRAND_DISPOSED_YIELDED = 1,    /* to the tail of the ready queue */
     STRAND_DISPOSED_FINISHED = 2,   /* its memory is gone with this call */
 };
 
-/* Any thread. The strand counts as live from now on. 0; -EAGAIN at max_strands, -ENOMEM, -ECANCELED
- * while stopping. name may be NULL. */
+/* Any thread (held: the caller's scheduler if it is a holder, else NULL). The strand counts as live
+ * from now on. 0; -EAGAIN at max_strands, -ENOMEM, -ECANCELED while stopping. name may be NULL. */
 int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char *name,
                          struct strand **out);
 
-/* Any thread (held: the caller's scheduler if it is a holder, else NULL): the host can run it. No
- * harm when it is queued already or has ended (-ESRCH). */
+/* Any thread (held as above): the host can run it. No harm when it is queued already or has ended
+ * (-ESRCH). */
 int strand_hosted_ready(strand_scheduler *held, strand_id id);
 
 /* For a strand that was created and whose host could not start it. Any thread. */
@@ -41,8 +41,9 @@ int strand_hosted_next(strand_scheduler *s, struct strand *previous,
                        enum strand_disposition disposition, struct strand **next, bool *unpark);
 
 /*
- * The same for a holder that is not the carrier (baton): never runs native strands nor waits. 1 with
- * *next NULL: the carrier must go on (hand it the baton; it calls strand_hosted_next with NULL).
+ * The same for a holder that is not the carrier (baton): never runs native strands nor waits. 1
+ * with *next NULL: the carrier must go on (hand it the baton; it calls strand_hosted_next with
+ * NULL).
  */
 int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
                        enum strand_disposition disposition, struct strand **next);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Joins. Within a scheduler a joiner stands in the joined strand's own list. A strand of another
- * scheduler is watched instead: a record in one process-wide list, and a bit in the table entry that
- * tells its carrier to look there at the end. Such joins are rare, so one lock serves them all.
+ * scheduler is watched instead: a record in one process-wide list, and a bit in the table entry
+ * that tells its carrier to look there at the end. Such joins are rare, so one lock serves them
+ * all.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -31,8 +32,9 @@ void strand_joiners_wake(struct strand *strand, void *result)
     }
 }
 
-void strand_watchers_wake(strand_id id, void *result)
+void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_id id, void *result)
 {
+    bool any = false;
     pthread_mutex_lock(&lock);
     struct strand_link *link = watches.head.next;
     while (link != &watches.head) {
@@ -44,7 +46,10 @@ void strand_watchers_wake(strand_id id, void *result)
         watch->ended = true;
         watch->result = result;
         strand_scheduler_retry(watch->joiner);
+        any = true;
     }
+    if (any)      /* it has been handed on: not kept for another join */
+        strand_slot_take_result(&s->slots, slot, id, &result);
     pthread_mutex_unlock(&lock);
 }
 
@@ -148,11 +153,12 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
         return -ESRCH;
     if (self->watch && self->watch->target == id)
         return join_elsewhere(self, slot, id, deadline_ns, result);
+    if (strand_slot_is_of(slot, id, self->scheduler))
+        return strand_wait_arm(self, &slot->strand->joiners, "join", deadline_ns,
+                               STRAND_WAIT_INSIDE);
     if (!strand_slot_is(slot, id))
         return join_ended(self, slot, id, result);
-    if (__atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED) != self->scheduler)
-        return join_elsewhere(self, slot, id, deadline_ns, result);
-    return strand_wait_arm(self, &slot->strand->joiners, "join", deadline_ns, STRAND_WAIT_INSIDE);
+    return join_elsewhere(self, slot, id, deadline_ns, result);
 }
 
 int strand_park_step(struct strand *self, const char *reason, int64_t deadline_ns)

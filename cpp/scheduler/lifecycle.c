@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
 #include "descriptor.h"
@@ -67,7 +68,11 @@ static void init_fields(strand_scheduler *s)
     strand_list_init(&s->all);
     strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
-    pthread_cond_init(&s->dump_served, NULL);
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->dump_served, &attributes);
+    pthread_condattr_destroy(&attributes);
     s->budget = s->poll_bound;
     s->dump_fd = -1;
     s->now_ns = strand_clock_now_ns();
@@ -146,7 +151,8 @@ void strand_scheduler_destroy(strand_scheduler *s)
     free(s);
 }
 
-/* Left alone, but not lost: a debugger finds them here, and leak checkers see that they are wanted. */
+/* Left alone, but not lost: a debugger finds them here, and leak checkers see that they are
+ * wanted. */
 static struct {
     pthread_mutex_t lock;
     strand_scheduler *first;
@@ -163,7 +169,9 @@ int strand_scheduler_abandon(strand_scheduler *s)
     pthread_mutex_unlock(&abandoned.lock);
     for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next) {
         struct strand *strand = CONTAINER_OF(link, struct strand, all);
-        strand_slot_end(NULL, strand_table_find(strand->id), false, NULL);
+        struct strand_slot *slot = strand_table_find(strand->id);
+        if (strand_slot_end(NULL, slot, false, NULL) & STRAND_POST_WATCHED)
+            strand_watchers_wake(s, slot, strand->id, NULL);
     }
     return 0;
 }

@@ -96,13 +96,10 @@ static int post_or_do(strand_scheduler *held, strand_id id, unsigned bits,
     struct strand_slot *slot = strand_table_find(id);
     if (!slot)
         return -ESRCH;
-    if (held && strand_slot_is(slot, id) &&
-        __atomic_load_n(&slot->scheduler, __ATOMIC_RELAXED) == held) {
-        /* Still in the inbox: what was posted first comes first. */
-        if (slot->strand->state != STRAND_NEW) {
-            here(slot->strand);
-            return 0;
-        }
+    /* NEW: still in the inbox, and what was posted first comes first. */
+    if (held && strand_slot_is_of(slot, id, held) && slot->strand->state != STRAND_NEW) {
+        here(slot->strand);
+        return 0;
     }
     strand_scheduler *s;
     int status = strand_slot_post(slot, id, bits, &s);

@@ -4,7 +4,7 @@
  *
  *          +--------------------------------------------------------------+
  *          v                                                              |
- *   budget spent or queue empty?  -- yes --> look outside: stop asked? inbox, timers, loop;
+ *   budget spent or queue empty?  -- yes --> look outside: stop asked? inbox, loop, timers;
  *          | no                              nothing ready: wait in the loop, or it is over
  *          v
  *   take the first: native -> run it (it and its successors come back here); hosted -> to the host
@@ -68,13 +68,15 @@ static bool outside_has_news(strand_scheduler *s)
            (atomic_load(&s->inbox.stop_requested) && !s->stop_deadline_ns);
 }
 
-static int64_t time_to_wait_ns(const strand_scheduler *s)
+/* Strands have run since the clock was read, perhaps for long. */
+static int64_t time_to_wait_ns(strand_scheduler *s)
 {
     int64_t until_ns = s->timers.count ? s->timers.heap[0]->deadline_ns : STRAND_FOREVER;
     if (s->stop_deadline_ns && s->stop_deadline_ns < until_ns)
         until_ns = s->stop_deadline_ns;
     if (until_ns == STRAND_FOREVER)
         return STRAND_FOREVER;
+    s->now_ns = strand_clock_now_ns();
     return until_ns > s->now_ns ? until_ns - s->now_ns : 0;
 }
 
@@ -126,7 +128,10 @@ int strand_scheduler_look_outside(strand_scheduler *s)
     }
     strand_scheduler_fire_timers(s);
     if (s->stop_deadline_ns && s->now_ns >= s->stop_deadline_ns) {
-        strand_scheduler_write_dump(s, "stop: these would not end", STDERR_FILENO);
+        const char *why = s->live || atomic_load(&s->arriving)
+                              ? "stop: these would not end"
+                              : "stop: nobody took the rest of the output";
+        strand_scheduler_write_dump(s, why, STDERR_FILENO);
         s->grace_spent = true;
         return 0;
     }

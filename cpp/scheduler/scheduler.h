@@ -61,7 +61,7 @@ struct strand_scheduler {
     unsigned budget;                           /* switches left until the next look outside */
     unsigned poll_bound;
     uint64_t switches;
-    int *errno_place;                          /* of the carrier's thread: errno is kept per strand */
+    int *errno_place;                          /* of the carrier's thread: strands keep their own */
     struct strand_context carrier;             /* where run's own frames wait while a strand runs */
     struct strand_sanitizer carrier_sanitizer;
 
@@ -79,26 +79,26 @@ struct strand_scheduler {
     struct strand_list all;                    /* the living */
 
     uint64_t live;                             /* spawned and not finished ... */
-    _Atomic uint64_t arriving;                 /* ... and those still on their way through the inbox */
+    _Atomic uint64_t arriving;                 /* ... and those on their way through the inbox */
     uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;
     uint64_t parked;
     uint64_t inside;                           /* of these, only another strand can wake them */
-    uint64_t unsent;                           /* streams with accepted output that is not yet with the
-                                                  kernel; io counts, run does not end before it is 0 */
+    uint64_t unsent;                           /* streams with accepted output not yet with the
+                                                  kernel: io counts, run ends only at 0 */
     uint64_t undelivered;                      /* entries that ended while POSTED */
     uint64_t results_kept;
 
-    struct strand *departed;                   /* has finished; its stack is left, not yet released */
+    struct strand *departed;                   /* finished; its stack is left, not yet released */
     void (*call)(void *);                      /* strand_call_on_carrier's request */
     void *call_argument;
     struct strand *caller;
 
-    int dump_fd;                               /* a dump asked for by another thread, or -1; guest_lock */
+    int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
     pthread_cond_t dump_served;
 
     int64_t stop_deadline_ns;                  /* of the grace period; 0 while not stopping */
     int64_t grace_ns;
-    bool grace_spent;                          /* the last run ended by it: shutdown grants no other */
+    bool grace_spent;                          /* the last run ended by it: shutdown grants none */
     size_t default_stack_bytes, max_strands;
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
@@ -175,7 +175,8 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted);
 strand_scheduler *strand_scheduler_held(void);
 void strand_scheduler_hold(strand_scheduler *s);
 
-/* One look outside: inbox, timers, loop; waits when nothing is ready. 1: go on, 0: over, -EDEADLK. */
+/* One look outside: inbox, loop, timers; waits when nothing is ready. 1: go on; 0: over;
+ * -EDEADLK. */
 int strand_scheduler_look_outside(strand_scheduler *s);
 /* The same for the sake of one armed strand that cannot leave the carrier: others become ready, but
  * none runs. */
@@ -192,6 +193,7 @@ void strand_inbox_drain(strand_scheduler *s);
 int strand_scheduler_retry(strand_id id);                     /* any thread: POST_RETRY */
 void strand_cancel_here(struct strand *strand);
 void strand_wake_here(struct strand *strand);
+int strand_scheduler_may_spawn(strand_scheduler *s);          /* 0, -ECANCELED, -EAGAIN */
 void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
 void strand_scheduler_adopt(struct strand *strand);           /* into the living */
 void strand_scheduler_end(struct strand *strand);             /* joiners, entry, counters */
@@ -199,11 +201,12 @@ void strand_scheduler_release(struct strand *strand);         /* its memory, onc
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
 void strand_hosted_free_blocks(strand_scheduler *s);
 void strand_joiners_wake(struct strand *strand, void *result);
-void strand_watchers_wake(strand_id id, void *result);
+void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_id id,
+                          void *result);                      /* joiners elsewhere; as it ends */
 void strand_join_forget(struct strand *self);
 void strand_scheduler_fire_timers(strand_scheduler *s);
 void strand_parked(struct strand *strand);                    /* RUNNING -> PARKED, counted */
-void strand_unparked(struct strand *strand);                  /* PARKED -> READY, counted, appended */
+void strand_unparked(struct strand *strand);                  /* PARKED -> READY, counted, queued */
 uint32_t strand_fork_epoch(void);
 
 /* -- for native strands (switch.c) -- */
@@ -211,7 +214,7 @@ void strand_locals_destroy(struct strand *self);
 __attribute__((noreturn)) void strand_scheduler_finish(strand_scheduler *s, struct strand *self);
 void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand);
 int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), void *arg);
-void strand_context_begin(void *value);                       /* the first frame of a native strand */
+void strand_context_begin(void *value);                       /* a native strand's first frame */
 /* Parks the current strand, which has armed a wait; returns when it runs again. */
 void strand_scheduler_park(strand_scheduler *s);
 void strand_scheduler_yield(void);             /* nothing outside a native strand */

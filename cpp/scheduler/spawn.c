@@ -97,10 +97,12 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
     return 0;
 }
 
-static bool full(strand_scheduler *s)
+int strand_scheduler_may_spawn(strand_scheduler *s)
 {
-    return strand_counter_read(&s->live) + atomic_load_explicit(&s->arriving, memory_order_relaxed) >=
-           s->max_strands;
+    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
+        return -ECANCELED;
+    uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
+    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
 }
 
 int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
@@ -110,14 +112,13 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
     strand_id ignored;
     if (!s || !entry || (options && options->size < sizeof *options))
         return -EINVAL;
-    int size_class = strand_stack_class_for(options && options->stack_bytes ? options->stack_bytes
-                                                                            : s->default_stack_bytes);
+    size_t stack_bytes = options ? options->stack_bytes : 0;
+    int size_class = strand_stack_class_for(stack_bytes ? stack_bytes : s->default_stack_bytes);
     if (size_class < 0)
         return size_class;
-    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
-        return -ECANCELED;
-    if (full(s))
-        return -EAGAIN;
+    int status = strand_scheduler_may_spawn(s);
+    if (status < 0)
+        return status;
     if (!id)
         id = &ignored;
     return held == s
@@ -127,8 +128,8 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
 
 void strand_arrive(struct strand *strand)
 {
-    atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_scheduler_adopt(strand);
+    atomic_fetch_sub(&strand->scheduler->arriving, 1);      /* never counted too few */
     strand->cancelled |= strand->scheduler->stop_deadline_ns != 0;
     strand_ready_append(strand->scheduler, strand);
 }
@@ -145,12 +146,13 @@ void strand_scheduler_end(struct strand *strand)
     strand_joiners_wake(strand, result);
     strand_become(strand, STRAND_FINISHED);
     strand_link_remove(&strand->all);
-    unsigned posts = strand_slot_end(&s->slots, strand_table_find(id), keep, result);
+    struct strand_slot *slot = strand_table_find(id);
+    unsigned posts = strand_slot_end(&s->slots, slot, keep, result);
     s->undelivered += (posts & STRAND_POST_POSTED) != 0;
     strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
     if (posts & STRAND_POST_WATCHED)
-        strand_watchers_wake(id, result);
+        strand_watchers_wake(s, slot, id, result);
 }
 
 void strand_scheduler_release(struct strand *strand)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Native strands leave and take the carrier here. A strand that leaves switches straight to the next
- * ready native strand; to the carrier's own frames (run.c) only when there is none, when the next is
- * hosted, when it is time to look outside, or when it has ended.
+ * Native strands leave and take the carrier here. A strand that leaves switches straight to the
+ * next ready native strand; to the carrier's own frames (run.c) only when there is none, when the
+ * next is hosted, when it is time to look outside, or when it has ended.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -43,8 +43,8 @@ static inline void switch_to_carrier(strand_scheduler *s, struct strand *self)
 }
 
 /*
- * What the strand after the next will need: its saved registers and the frames above them. Its block
- * was fetched one turn ago, as the `next` of the strand then after the next.
+ * What the strand after the next will need: its saved registers and the frames above them. Its
+ * block was fetched one turn ago, as the `next` of the strand then after the next.
  */
 static inline void prefetch(const struct strand *after)
 {
@@ -106,7 +106,7 @@ void strand_context_begin(void *value)
     strand_scheduler_finish(self->scheduler, self);
 }
 
-/* Ends the child of a fork whose strand comes to its end there: the parent's queue is not its own. */
+/* Ends the child of a fork whose strand comes to its end there: the queue is the parent's. */
 static void refuse_in_child_of_fork(const strand_scheduler *s)
 {
     if (s->fork_epoch == strand_fork_epoch())
@@ -120,8 +120,10 @@ static void refuse_in_child_of_fork(const strand_scheduler *s)
 void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
 {
     refuse_in_child_of_fork(s);
-    strand_deferred_run(self);
-    strand_locals_destroy(self);
+    do {
+        strand_deferred_run(self);
+        strand_locals_destroy(self);
+    } while (self->deferred);      /* by a local's destructor */
     strand_scheduler_end(self);
     s->departed = self;
     s->current = NULL;

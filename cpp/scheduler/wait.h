@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting. Every parking operation (read a line, accept, join, sleep, ...) is written as a step that
- * never parks: it is done, fails, or gives -EAGAIN with the strand armed. Its caller parks the strand
- * in its own way (a native strand switches away, a Java strand calls LockSupport.park) and, however
- * it was resumed, calls the same step again. So a step is a question asked anew each time, no wake
- * carries a result, and a spurious resume does no harm.
+ * Waiting. Every parking operation (read a line, accept, join, sleep, ...) is written as a step
+ * that never parks: it is done, fails, or gives -EAGAIN with the strand armed. Its caller parks the
+ * strand in its own way (a native strand switches away, a Java strand calls LockSupport.park) and,
+ * however it was resumed, calls the same step again. So a step is a question asked anew each time,
+ * no wake carries a result, and a spurious resume does no harm.
  *
  *     int step(struct strand *self, ...)
  *     {
@@ -23,7 +23,7 @@
 
 enum strand_wait_kind {
     STRAND_WAIT_OUTSIDE,   /* a descriptor, a timer, another thread can end it */
-    STRAND_WAIT_INSIDE,    /* only another strand can: a join, a stream's queue (then no deadline) */
+    STRAND_WAIT_INSIDE,    /* only another strand can, without deadline: a join, a queue */
     STRAND_WAIT_BARE,      /* strand_park */
 };
 
@@ -48,11 +48,6 @@ void strand_wait_wake(struct strand *strand);
 /* Wakes the first of a queue; its strand, or NULL when empty. */
 struct strand *strand_wait_wake_first(struct strand_list *queue);
 void strand_wait_wake_all(struct strand_list *queue);
-
-static inline bool strand_wait_armed_in(const struct strand *self, const struct strand_list *queue)
-{
-    return self->wait.armed && self->wait.queue == queue;
-}
 
 static inline struct strand *strand_of_wait_link(struct strand_link *link)
 {

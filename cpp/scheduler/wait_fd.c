@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Waiting for any descriptor, once: it is watched for this wait only, since its owner may close it at
- * any time afterwards. One that is watched already (by a stream, by another strand's wait) is watched
- * through a duplicate.
+ * Waiting for any descriptor, once: it is watched for this wait only, since its owner may close it
+ * at any time afterwards. One that is watched already (by a stream, by another strand's wait) is
+ * watched through a duplicate.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -3,16 +3,16 @@
  * Stacks: arenas of reserved address space cut into slots of one class each, and pools that hand
  * the slots out, last used first.
  *
- *   slot  +-------------------+ high                       classes (usable bytes): 8, 16, 64, 256 KiB,
- *         | colour (0..1 KiB) |  so that tops of many      1 and 8 MiB; the guard comes on top: one
- *         | usable            |  strands share no cache    page on the two smallest, 72 KiB on the
- *         | ...               |  set                       others
+ *   slot  +-------------------+ high                     classes (usable bytes): 8, 16, 64, 256
+ *         | colour (0..1 KiB) |  so that tops of many    KiB, 1 and 8 MiB; the guard comes on top:
+ *         | usable            |  strands share no cache  one page on the two smallest, 72 KiB on
+ *         | ...               |  set                     the others
  *         +-------------------+ low
  *         | guard             |
  *         +-------------------+
  *
- * A pool belongs to one thread at a time: a scheduler has one for its carrier and one, under a lock,
- * for spawns from other threads; a slot goes home to the pool it came from.
+ * A pool belongs to one thread at a time: a scheduler has one for its carrier and one, under a
+ * lock, for spawns from other threads; a slot goes home to the pool it came from.
  */
 #ifndef STRAND_STACK_STACK_H
 #define STRAND_STACK_STACK_H

@@ -73,17 +73,17 @@ struct strand {
     uint8_t permit;                               /* a wake that came before its park */
     uint8_t cancelled;                            /* a cancel not yet met */
     uint8_t deferring;                            /* in its defers: cancels are not met */
-    uint8_t unpark;                               /* hosted: made ready by the core, not by its host */
+    uint8_t unpark;                               /* hosted: made ready by the core, not its host */
     int saved_errno;                              /* valid while not running */
     strand_scheduler *scheduler;
     strand_id id;
 
     struct strand_wait wait;
-    void *operation;                              /* io: what the step that it must repeat works on */
-    struct strand_list joiners;                   /* strands of this scheduler that wait for the end */
-    strand_id joined;                             /* the strand whose end ended this one's join ... */
-    void *joined_result;                          /* ... and its result, until the step is asked again */
-    struct strand_watch *watch;                   /* a join of another scheduler's strand (join.c) */
+    void *operation;                              /* io: what the step to be repeated works on */
+    struct strand_list joiners;                   /* strands of this scheduler that wait for it */
+    strand_id joined;                             /* the strand whose end ended its join ... */
+    void *joined_result;                          /* ... and the result, until asked again */
+    struct strand_watch *watch;                   /* a join elsewhere (join.c) */
     struct strand_link all;                       /* in the scheduler's list of the living */
     struct strand_deferred *deferred;
     void **locals;

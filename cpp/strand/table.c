@@ -146,7 +146,7 @@ struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_sc
     if (!slot)
         return NULL;
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELEASE);
     slot->strand = strand;
     strand->id = word_of(generation_of(word), slot->number);
     atomic_store_explicit(&slot->word, word_of(generation_of(word), STRAND_POST_LIVE),
@@ -172,6 +172,15 @@ static bool lives(uint64_t word, strand_id id)
 bool strand_slot_is(const struct strand_slot *slot, strand_id id)
 {
     return lives(atomic_load_explicit(&slot->word, memory_order_acquire), id);
+}
+
+/* In this order: an entry that another scheduler gives back and this one takes meanwhile is of a
+ * new generation. */
+bool strand_slot_is_of(const struct strand_slot *slot, strand_id id,
+                       const strand_scheduler *scheduler)
+{
+    return __atomic_load_n(&slot->scheduler, __ATOMIC_ACQUIRE) == scheduler &&
+           strand_slot_is(slot, id);
 }
 
 bool strand_slot_knew(const struct strand_slot *slot, strand_id id)

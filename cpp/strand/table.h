@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table: the one thing that threads share about strands. One entry a strand, in chunks that are
- * never unmapped and are read without locks, so that an id from anywhere, however old, can be looked
- * at safely.
+ * never unmapped and are read without locks, so that an id from anywhere, however old, can be
+ * looked at safely.
  *
  *   id    [ generation : 32 | slot : 32 ]        slot 0 is never given out, so that no id is 0
  *   word  [ generation : 32 | post bits   ]
  *
  * What another thread wants of a strand it posts: bits in `word`, set by compare-and-set only while
  * the generation is the id's, and the entry goes into its scheduler's inbox (once: POSTED). When a
- * strand ends its carrier moves the generation on; an entry still POSTED then is given back when the
- * inbox comes to it.
+ * strand ends its carrier moves the generation on; an entry still POSTED then is given back when
+ * the inbox comes to it.
  */
 #ifndef STRAND_STRAND_TABLE_H
 #define STRAND_STRAND_TABLE_H
@@ -61,6 +61,9 @@ strand_id strand_slot_id(const struct strand_slot *slot);
 struct strand_slot *strand_table_find(strand_id id);
 /* Whether id has not ended. Any thread. */
 bool strand_slot_is(const struct strand_slot *slot, strand_id id);
+/* And is a strand of `scheduler`: then it stays so until its holder, the caller, ends it. */
+bool strand_slot_is_of(const struct strand_slot *slot, strand_id id,
+                       const strand_scheduler *scheduler);
 
 /*
  * Sets `bits` if id lives: 1 when the caller must now put the entry into the inbox of
@@ -77,9 +80,10 @@ bool strand_slot_watch(struct strand_slot *slot, strand_id id);
 bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
 
 /*
- * The end of the generation; `keep`: its result stays for the first strand_slot_take_result. Returns
- * the bits it had. The entry goes back to the free ones when it is neither KEPT nor POSTED any more:
- * here, in take_result, or in strand_slot_take_posts (which then returns 0 bits with no LIVE).
+ * The end of the generation; `keep`: its result stays for the first strand_slot_take_result.
+ * Returns the bits it had. The entry goes back to the free ones when it is neither KEPT nor POSTED
+ * any more: here, in take_result, or in strand_slot_take_posts (which then returns 0 bits with no
+ * LIVE).
  */
 unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
                          void *result);

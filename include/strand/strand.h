@@ -38,7 +38,7 @@ typedef struct strand_scheduler strand_scheduler;
 typedef struct strand_stream strand_stream;
 typedef struct strand_listener strand_listener;
 
-/* Slot and generation, unique in the process; 0 names none. A stale id never names another strand. */
+/* Slot and generation, unique in the process; 0 names none. A stale id never names another. */
 typedef uint64_t strand_id;
 typedef void (*strand_entry)(void *argument);
 
@@ -60,7 +60,8 @@ enum strand_guards {
 struct strand_scheduler_options {
     size_t size;
     size_t stack_bytes;       /* usable bytes of a strand's stack by default; 0: 64 KiB */
-    size_t max_strands;       /* live at once; 0: no limit but memory. Above it: -EAGAIN */
+    size_t max_strands;       /* live at once; 0: no limit but memory. Above it: -EAGAIN
+                                 (threads that spawn in the same moment may pass it) */
     enum strand_guards guards;
     unsigned poll_bound;      /* switches between two looks at the outside; 0: 1024 */
     int64_t grace_ns;         /* how long a stop waits for strands to end; 0: 1 s */
@@ -104,7 +105,7 @@ STRAND_API int strand_scheduler_stop(strand_scheduler *s);
 
 /*
  * Ends what is left as a stop does, flushes, and frees the scheduler. -EBUSY while it runs. Strands
- * that would not end are dumped and their memory is left alone.
+ * that would not end are dumped and their memory is left alone. -EPERM in the child of a fork.
  */
 STRAND_API int strand_scheduler_shutdown(strand_scheduler *s);
 
@@ -136,8 +137,9 @@ STRAND_API void strand_yield(void);
 STRAND_API strand_id strand_self(void);
 
 /*
- * Ends the calling strand, its defers first. A result that is not NULL and that no joiner waits for
- * is kept (64 bytes) until the first join takes it or the scheduler is shut down.
+ * Ends the calling strand, its defers first; anywhere else, and in a defer, it aborts the process.
+ * A result that is not NULL and that no joiner waits for is kept (64 bytes) until the first join
+ * takes it or the scheduler is shut down.
  */
 STRAND_API __attribute__((noreturn)) void strand_exit(void *result);
 
@@ -169,7 +171,7 @@ STRAND_API int strand_wake(strand_id id);
 STRAND_API int strand_defer(void (*fn)(void *), void *arg);
 
 /* A key is process-wide, from strand_key_create (any thread, -EAGAIN after 1,024); a strand's value
- * for it is NULL until set. `destroy` (may be NULL) gets values that are not NULL at a strand's end. */
+ * for it is NULL until set. `destroy` (may be NULL) gets what is not NULL at a strand's end. */
 typedef uint32_t strand_key;
 STRAND_API int strand_key_create(void (*destroy)(void *), strand_key *key);
 STRAND_API int strand_set_local(strand_key key, void *value);
@@ -185,7 +187,7 @@ STRAND_API size_t strand_stack_remaining(void);
 /* Runs fn(arg) on the carrier's own stack, to completion; strand calls in it give -EPERM. */
 STRAND_API int strand_call_on_carrier(void (*fn)(void *), void *arg);
 
-/* ---- Streams: descriptors with line buffers --------------------------------------------------- */
+/* ---- Streams: descriptors with line buffers -------------------------------------------------- */
 
 /* One reader and one writer at a time; others queue, first come, first served. An error on output
  * that was accepted earlier is reported by the next call on that stream. */
@@ -218,7 +220,7 @@ struct strand_line {
 STRAND_API int strand_stream_open(int fd, const struct strand_stream_options *options,
                                   strand_stream **out);
 
-/* The process's own; the first scheduler that uses one owns it, another gets NULL with errno EBUSY. */
+/* The process's own; the first scheduler that uses one owns it, another gets NULL, errno EBUSY. */
 STRAND_API strand_stream *strand_stdin(void);
 STRAND_API strand_stream *strand_stdout(void);
 
@@ -246,13 +248,13 @@ STRAND_API int strand_println(const char *text, size_t length);
 STRAND_API int strand_flush(strand_stream *s);
 /* Flushes, then ends the output side; reading goes on. -ENOTSOCK where there is no such half. */
 STRAND_API int strand_shutdown_write(strand_stream *s);
-/* Flushes, wakes everyone who waits on it with -EBADF, closes. Its result is the flush's; the stream
- * is gone in any case. */
+/* Flushes, wakes everyone who waits on it with -EBADF, closes. Its result is the flush's; the
+ * stream is gone in any case. */
 STRAND_API int strand_close(strand_stream *s);
 /* For the calls that follow on it; STRAND_FOREVER for none. */
 STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
 
-/* ---- Listeners and connections ---------------------------------------------------------------- */
+/* ---- Listeners and connections --------------------------------------------------------------- */
 
 /*
  * "127.0.0.1:7000", "[::1]:0", "unix:/path"; numeric addresses only. backlog <= 0: SOMAXCONN.

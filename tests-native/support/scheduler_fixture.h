@@ -69,8 +69,9 @@ private:
     static void call(void *argument)
     {
         // Freed by a defer, since a strand may leave by strand_exit.
-        strand_defer([](void *body) { delete static_cast<std::function<void()> *>(body); }, argument);
-        (*static_cast<std::function<void()> *>(argument))();
+        using body = std::function<void()>;
+        strand_defer([](void *kept) { delete static_cast<body *>(kept); }, argument);
+        (*static_cast<body *>(argument))();
     }
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of slots for tests in C++, which has no C11 atomics. One cache, one blank strand each. */
+/* The table of slots for tests in C++, which has no C11 atomics. One cache, a blank strand each. */
 #ifndef STRAND_TESTS_TABLE_PROBE_H
 #define STRAND_TESTS_TABLE_PROBE_H
 

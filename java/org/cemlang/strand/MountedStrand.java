@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  *   ENDED + n  its thread has terminated: calls change nothing
  * </pre>
  *
- * So a call that comes too early, too late or twice costs at most a turn in which the thread finds
- * that it has nothing to run. A state word with a "run again" state does the same with three atomic
- * operations a turn; here a wait costs one, and a yield none, since the call that the carrier itself
- * makes in the strand's own turn needs no more than a plain flag, {@link #again}.
+ * So a yield costs one atomic operation, and a call that comes too early, too late or twice costs at
+ * most a turn in which the thread finds that it has nothing to run. A state word with a "run again"
+ * state does the same with three atomic operations a turn; a plain flag for the call that the carrier
+ * itself makes in the strand's own turn measured no better.
  */
 final class MountedStrand extends Strand implements Executor, Runnable {
     private static final VarHandle WORD;
@@ -40,9 +40,6 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     private volatile long word;
-    /** The carrier's alone: whether this strand has its turn, and was called for meanwhile. */
-    private boolean hasTurn;
-    private boolean again;
     final Thread thread;
     private final Runnable continuation;
     private final boolean adopted;
@@ -89,10 +86,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     private void ready() {
-        // Another thread may read a stale flag, but it is not the carrier.
-        if (hasTurn && Thread.currentThread() == scheduler.carrier) {
-            again = true;
-        } else if ((long) WORD.getAndAdd(this, 1L) == 0) {
+        if ((long) WORD.getAndAdd(this, 1L) == 0) {
             Native.ready(0, id);
         }
     }
@@ -129,19 +123,13 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         if (word == 0) {
             WORD.compareAndSet(this, 0L, 1L);     // not idle: no call may queue it now
         }
-        hasTurn = true;
         if (unpark) {
             LockSupport.unpark(thread);
         }
-        again = false;
         long seen = word;
         continuation.run();
-        hasTurn = false;
         if (!thread.isAlive()) {
             return finish();
-        }
-        if (again) {
-            return Native.YIELDED;
         }
         // A run that found nothing to run counts as parked too.
         return word == seen && WORD.compareAndSet(this, seen, 0L) ? Native.PARKED : Native.YIELDED;
