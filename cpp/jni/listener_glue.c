@@ -9,13 +9,15 @@
 /* The longest address: "unix:" and a path of 107 bytes. */
 #define ADDRESS_BYTES 128
 
-/* An address that is cut would name another place: too long is -EINVAL, as the core says of it. */
+/* An address that is cut would name another place: one that is too long, or has a NUL in it, is
+ * -EINVAL, as the core says of what it cannot read. */
 static int address_text(JNIEnv *env, jbyteArray address, char text[ADDRESS_BYTES])
 {
-    if ((*env)->GetArrayLength(env, address) >= ADDRESS_BYTES)
+    jsize length = (*env)->GetArrayLength(env, address);
+    if (length >= ADDRESS_BYTES)
         return -EINVAL;
     strand_jni_copy_text(env, address, text, ADDRESS_BYTES);
-    return 0;
+    return strlen(text) == (size_t)length ? 0 : -EINVAL;
 }
 
 static jlong listen_on(JNIEnv *env, jclass class, jlong scheduler, jbyteArray address, jint backlog)
@@ -45,6 +47,12 @@ static jlong accept_step(JNIEnv *env, jclass class, jlong self, jlong listener, 
     int status = strand_accept_step(strand_jni_pointer(self), strand_jni_pointer(listener),
                                     deadline_ns, &stream);
     return strand_jni_handle(status, stream);
+}
+
+static void give_up_accept(JNIEnv *env, jclass class, jlong self, jlong listener)
+{
+    (void)env, (void)class;
+    strand_accept_give_up(strand_jni_pointer(self), strand_jni_pointer(listener));
 }
 
 static void close_listener(JNIEnv *env, jclass class, jlong listener)
@@ -83,6 +91,7 @@ static const JNINativeMethod methods[] = {
     {"listen", "(J[BI)J", (void *)listen_on},
     {"listenerAddress", "(J)[B", (void *)listener_name},
     {"acceptStep", "(JJJ)J", (void *)accept_step},
+    {"giveUpAccept", "(JJ)V", (void *)give_up_accept},
     {"closeListener", "(J)V", (void *)close_listener},
     {"beginConnect", "(J[B)J", (void *)begin_connect},
     {"connectStep", "(JJJ)J", (void *)connect_step},

@@ -69,10 +69,7 @@ public final class LineServer implements AutoCloseable {
         long stream;
         while ((stream = Native.acceptStep(self.control, listener, Native.FOREVER))
                 == Errno.AGAIN) {
-            if (!self.await()) {
-                Native.waitDone(self.control);
-                throw Failure.interruptedIo(address);
-            }
+            await(self, listener);
         }
         if (stream < 0) {
             throw Failure.io(stream, address);
@@ -98,6 +95,21 @@ public final class LineServer implements AutoCloseable {
     @Override
     public String toString() {
         return "LineServer[" + address + "]";
+    }
+
+    /** Parks in the step; gives it up when that cannot go on, so that the next one comes in. */
+    private void await(Strand self, long listener) throws InterruptedIOException {
+        boolean resumed;
+        try {
+            resumed = self.await();
+        } catch (Throwable cannotPark) {
+            Native.giveUpAccept(self.control, listener);
+            throw cannotPark;
+        }
+        if (!resumed) {
+            Native.giveUpAccept(self.control, listener);
+            throw Failure.interruptedIo(address);
+        }
     }
 
     private Strand strand() {

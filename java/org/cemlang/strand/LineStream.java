@@ -8,7 +8,8 @@ import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.Objects;
+import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
@@ -41,14 +42,16 @@ public final class LineStream implements AutoCloseable {
     private long handle;
     private long timeoutNs;
     private Ending ending = Ending.NONE;
-    /** A line that did not fit into the buffer it was asked for with. */
-    private byte @Nullable [] pending;
+    /** Lines that did not fit into the buffers they were asked for with; one for each such reader. */
+    private final ArrayDeque<Kept> kept = new ArrayDeque<>(1);
 
     LineStream(Scheduler scheduler, long handle, String where) {
         this.scheduler = scheduler;
         this.handle = handle;
         this.where = where;
     }
+
+    private record Kept(byte[] bytes, Ending ending) {}
 
     /** How a line ended. */
     public enum Ending {
@@ -155,10 +158,8 @@ public final class LineStream implements AutoCloseable {
      * @throws IOException if reading fails, or the stream is closed meanwhile
      */
     public @Nullable String readLine() throws IOException {
-        byte[] kept = pending;
-        if (kept != null) {
-            pending = null;
-            return new String(kept, StandardCharsets.UTF_8);
+        if (firstKept() != null) {
+            return new String(kept.remove().bytes, StandardCharsets.UTF_8);
         }
         int length = read();
         return length < 0
@@ -177,19 +178,21 @@ public final class LineStream implements AutoCloseable {
         if (into.isReadOnly()) {
             throw new ReadOnlyBufferException();
         }
-        byte[] bytes = pending;
-        int length = bytes == null ? read() : bytes.length;
+        Kept line = firstKept();
+        int length = line == null ? read() : line.bytes.length;
         if (length < 0) {
             return -1;
         }
-        if (bytes == null) {
-            bytes = scheduler.line.bytes;
-        }
+        byte[] bytes = line == null ? scheduler.line.bytes : line.bytes;
         if (length > into.remaining()) {
-            pending = java.util.Arrays.copyOf(bytes, length);
+            if (line == null) {
+                kept.add(new Kept(Arrays.copyOf(bytes, length), ending));
+            }
             throw new BufferOverflowException();
         }
-        pending = null;
+        if (line != null) {
+            kept.remove();
+        }
         into.put(bytes, 0, length);
         return length;
     }
@@ -245,8 +248,12 @@ public final class LineStream implements AutoCloseable {
         check(status);
     }
 
-    /** How long each later call may wait; zero or less: for ever, as it is at first. */
+    /**
+     * How long each later call may wait; zero or less: for ever, as it is at first. Also outside a
+     * strand while the scheduler does not run.
+     */
     public void timeout(Duration patience) {
+        scheduler.checkUsableHere();
         timeoutNs = Math.max(0, Deadlines.nanos(patience));
         if (timeoutNs == 0 && handle != 0) {
             Native.setDeadline(handle, Native.FOREVER);
@@ -267,6 +274,7 @@ public final class LineStream implements AutoCloseable {
         Strand self = strand();
         long stream = stream();
         handle = 0;
+        kept.clear();
         boolean interrupted = false;
         int status;
         while ((status = Native.closeStep(self.control, stream)) == Errno.AGAIN) {
@@ -302,6 +310,16 @@ public final class LineStream implements AutoCloseable {
                     ? Native.FOREVER : now + timeoutNs);
         }
         return handle;
+    }
+
+    /** Null: there is none. Its ending is the stream's then. */
+    private @Nullable Kept firstKept() {
+        Kept line = kept.peek();
+        if (line != null) {
+            strand();
+            ending = line.ending;
+        }
+        return line;
     }
 
     /** A line into the scheduler's buffer, which is good until this strand parks; -1: the end. */

@@ -81,6 +81,7 @@ final class Native {
     static native long listen(long scheduler, byte[] address, int backlog);
     static native byte @Nullable [] listenerAddress(long listener);
     static native long acceptStep(long self, long listener, long deadlineNs);
+    static native void giveUpAccept(long self, long listener);
     static native void closeListener(long listener);
     static native long beginConnect(long scheduler, byte[] address);
     static native long connectStep(long self, long connecting, long deadlineNs);

@@ -69,7 +69,7 @@ final class LineServerTest {
         Support.inStrand(() -> {
             try (LineServer server = LineServer.listen("127.0.0.1:0")) {
                 for (String bad : new String[] {"nonsense", "127.0.0.1:70000", "localhost:1",
-                        server.address(), "x".repeat(1_000)}) {
+                        server.address(), "x".repeat(1_000), "127.0.0.1:0\0"}) {
                     IOException thrown =
                             assertThrows(IOException.class, () -> LineServer.listen(bad));
                     assertTrue(thrown.getMessage().startsWith(bad), thrown.getMessage());
@@ -149,6 +149,35 @@ final class LineServerTest {
             interrupter.start();
             crew.run();
             interrupter.join();
+        }
+    }
+
+    @Test
+    void shouldLetTheNextOneInWhenAnAcceptIsInterrupted() throws Exception {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<LineServer> server = new AtomicReference<>();
+            AtomicReference<Thread> thread = new AtomicReference<>();
+            StringBuilder order = new StringBuilder();
+            crew.spawn("interrupted", () -> {
+                server.set(LineServer.listen("127.0.0.1:0"));
+                thread.set(Thread.currentThread());
+                assertThrows(InterruptedIOException.class, () -> server.get().accept());
+                order.append("interrupted ");
+                LineStream.connect(server.get().address()).close();
+            });
+            crew.spawn("next", () -> {
+                server.get().accept().close();
+                order.append("accepted");
+                server.get().close();
+            });
+            Thread interrupter = new Thread(Support.body(() -> {
+                Support.until(() -> crew.scheduler.stats().parked() == 2);
+                thread.get().interrupt();
+            }));
+            interrupter.start();
+            crew.run();
+            interrupter.join();
+            assertEquals("interrupted accepted", order.toString());
         }
     }
 

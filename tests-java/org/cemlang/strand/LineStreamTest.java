@@ -146,6 +146,30 @@ final class LineStreamTest {
     }
 
     @Test
+    void shouldKeepTheLinesOfTwoReadersWhoseBuffersAreSmall() {
+        StringBuilder order = new StringBuilder();
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            crew.spawn("opener", () -> pipe.set(Pipe.open()));
+            for (String name : List.of("A", "B")) {
+                crew.spawn(name, () -> {
+                    LineStream in = pipe.get().in;
+                    assertThrows(BufferOverflowException.class,
+                            () -> in.readLine(ByteBuffer.allocate(1)));
+                    Strands.yield();
+                    order.append(name).append(in.readLine()).append(in.ending()).append(' ');
+                });
+            }
+            crew.spawn("writer", () -> {
+                pipe.get().out.write(bytes("one\ntwo\r\n"));
+                pipe.get().out.close();
+            });
+            crew.run();
+        }
+        assertEquals("AoneLF BtwoCRLF ", order.toString());
+    }
+
+    @Test
     void shouldRefuseAnOverlongLineOnceAndGoOn() {
         int limit = 1 << 20;
         Support.Crew crew = new Support.Crew();
@@ -315,6 +339,32 @@ final class LineStreamTest {
             Support.inStrand(() ->
                     assertThrows(IllegalStateException.class, () -> pipe.get().in.readLine()));
         }
+    }
+
+    @Test
+    void shouldGiveAKeptLineToNobodyElseAndNotAfterClose() {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            crew.spawn("reader", () -> {
+                pipe.set(Pipe.open());
+                pipe.get().out.writeLine("a line");
+                assertThrows(BufferOverflowException.class,
+                        () -> pipe.get().in.readLine(ByteBuffer.allocate(1)));
+            });
+            crew.run();
+            assertThrows(IllegalStateException.class, () -> pipe.get().in.readLine());
+            crew.spawn("closer", () -> {
+                pipe.get().in.close();
+                assertThrows(IOException.class, () -> pipe.get().in.readLine());
+            });
+            crew.run();
+        }
+    }
+
+    @Test
+    void shouldRefuseATimeoutOnceItsSchedulerIsClosed() {
+        LineStream left = Support.inStrand(() -> Pipe.open().in);
+        assertThrows(IllegalStateException.class, () -> left.timeout(Duration.ZERO));
     }
 
     @Test
