@@ -2,6 +2,7 @@
 /* Which scheduler this OS thread holds, for those who do not switch. */
 #include <pthread.h>
 
+#include "attributes.h"
 #include "held.h"
 #include "scheduler.h"
 
@@ -9,12 +10,12 @@ _Thread_local strand_scheduler *strand_held_here;
 
 static uint32_t fork_epoch;
 
-__attribute__((noinline, noipa)) strand_scheduler *strand_scheduler_held(void)
+STRAND_OPAQUE strand_scheduler *strand_scheduler_held(void)
 {
     return strand_held_here;
 }
 
-__attribute__((noinline, noipa)) void strand_scheduler_hold(strand_scheduler *s)
+STRAND_OPAQUE void strand_scheduler_hold(strand_scheduler *s)
 {
     strand_held_here = s;
 }

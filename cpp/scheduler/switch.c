@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "attributes.h"
 #include "held.h"
 #include "scheduler.h"
 #include "wait.h"
@@ -74,7 +75,7 @@ static inline void leave(strand_scheduler *s, struct strand *self)
     switch_strands(s, self, next);
 }
 
-__attribute__((noinline, noipa)) void strand_scheduler_yield(void)
+STRAND_OPAQUE void strand_scheduler_yield(void)
 {
     strand_scheduler *s = strand_held_here;
     if (!s || !s->current)

@@ -11,9 +11,11 @@ jobs=$(nproc 2>/dev/null || echo 2)
 # ---- What changed -------------------------------------------------------------------------------
 
 # Path, time and size of every source file: a file edited, added, removed or put back from a copy
-# all show, which a look for files newer than a stamp would miss.
+# all show, which a look for files newer than a stamp would miss. So does a folder that was moved: a
+# build holds its path.
 listing_of() {
-    (cd "$root" && find "$@" -type f -printf '%p\t%T@\t%s\n' 2>/dev/null | LC_ALL=C sort)
+    (cd "$root" && { echo "$root" && find "$@" -type f -printf '%p\t%T@\t%s\n' 2>/dev/null; } |
+        LC_ALL=C sort)
 }
 
 # is_current LISTING OUTPUT SOURCES...
@@ -23,14 +25,14 @@ is_current() {
     [ -f "$listing" ] && [ -f "$output" ] && [ "$(listing_of "$@")" = "$(cat "$listing")" ]
 }
 
-# Whether a file came that is no newer than the last build, such as a backup put back: builds that
-# compare times do not see it, and have to start afresh.
+# Whether a file came that is no newer than the last build, such as a backup put back, or all of them
+# by a move: builds that compare times do not see it, and have to start afresh.
 came_with_an_old_time() {
     local listing=$1
     shift
     [ -f "$listing" ] || return 1
-    listing_of "$@" | LC_ALL=C comm -13 "$listing" - | cut -f2 |
-        awk -v built="$(stat -c %Y "$listing")" '$1 < built { old = 1 } END { exit !old }'
+    listing_of "$@" | LC_ALL=C comm -13 "$listing" - | awk -F '\t' \
+        -v built="$(stat -c %Y "$listing")" 'NF == 1 || $2 < built { old = 1 } END { exit !old }'
 }
 
 # ---- One build at a time ------------------------------------------------------------------------

@@ -107,10 +107,15 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     /** Only ever in the child's start, so that the one who starts it learns of a refusal. */
     private MountedStrand adopt(Thread child, Runnable childsContinuation) {
         long made = scheduler.createControl(nameBytes(child.getName()));
-        MountedStrand strand = new MountedStrand(scheduler, made, child, childsContinuation);
-        StrandTable.put(strand.slot(), strand);
-        scheduler.children.put(child, strand);
-        return strand;
+        try {
+            MountedStrand strand = new MountedStrand(scheduler, made, child, childsContinuation);
+            StrandTable.put(strand.slot(), strand);
+            scheduler.children.put(child, strand);
+            return strand;
+        } catch (Throwable notStarted) {
+            scheduler.abandon(made);
+            throw notStarted;
+        }
     }
 
     // -- what the carrier calls -------------------------------------------------------------------

@@ -157,12 +157,12 @@ final class NativeLibrary {
         Path wanted = cache != null && !cache.isEmpty()
                 ? Path.of(cache, "strand") : home.resolve(".cache").resolve("strand");
         try {
-            Files.createDirectories(wanted);
-            if (Files.isWritable(wanted)) {
+            // The JDK says "?" where the user has no home: nothing is to appear beneath that.
+            if (wanted.isAbsolute() && Files.isWritable(Files.createDirectories(wanted))) {
                 return wanted;
             }
         } catch (IOException noHome) {
-            // A user without a home: a folder that is this process's alone.
+            // Then, too, a folder that is this process's alone.
         }
         return File.separatorChar == '/'
                 ? Files.createTempDirectory("strand", PosixFilePermissions.asFileAttribute(

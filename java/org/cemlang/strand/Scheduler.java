@@ -13,6 +13,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,6 +40,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** Calls from outside that are inside the core just now; negative once closed. */
     private final AtomicInteger users = new AtomicInteger();
     private volatile @Nullable CountDownLatch idle;
+    /** One closes, another waits until it is closed. */
+    private final ReentrantLock closing = new ReentrantLock();
 
     /** Frees schedulers that nobody closed and nobody can reach, such as those of ended threads. */
     private static final Cleaner CLEANER = Cleaner.create();
@@ -190,7 +193,8 @@ public final class Scheduler implements Executor, AutoCloseable {
      * Ends what is left as {@link #stop()} does, flushes and closes its streams, and frees it. Waits
      * for a run on another thread to end. Closing twice does no harm.
      *
-     * @throws IllegalStateException from inside one of its own strands
+     * @throws IllegalStateException from inside one of its own strands, and while it has strands left
+     *     from inside any other or on a virtual thread, which cannot run them to their end
      */
     @Override
     public void close() {
@@ -198,6 +202,15 @@ public final class Scheduler implements Executor, AutoCloseable {
         if (caller != null && caller.scheduler == this) {
             throw new IllegalStateException("a strand cannot close its own scheduler");
         }
+        closing.lock();
+        try {
+            closeAlone();
+        } finally {
+            closing.unlock();
+        }
+    }
+
+    private void closeAlone() {
         stop();
         awaitIdle();
         if (users.get() >= 0 && hasStrands()) {
@@ -246,6 +259,13 @@ public final class Scheduler implements Executor, AutoCloseable {
             throw Failure.spawn(made);
         }
         return made;
+    }
+
+    /** For a control block whose strand could not be started. */
+    void abandon(long control) {
+        long id = Native.id(control);
+        StrandTable.put((int) id, null);
+        Native.abandon(id);
     }
 
     /** Of the calling strand, which is this scheduler's. */
@@ -312,9 +332,7 @@ public final class Scheduler implements Executor, AutoCloseable {
         try {
             return Engine.CHOSEN.start(this, control, name, body);
         } catch (Throwable notStarted) {
-            long id = Native.id(control);
-            StrandTable.put((int) id, null);
-            Native.abandon(id);
+            abandon(control);
             throw notStarted;
         }
     }

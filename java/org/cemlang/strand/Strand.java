@@ -164,10 +164,10 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
             return;
         }
         Thread thread = Thread.currentThread();
-        if (thread.getName().isEmpty()) {
-            thread.setName(name());
-        }
         try {
+            if (thread.getName().isEmpty()) {
+                thread.setName(name());
+            }
             thread.getUncaughtExceptionHandler().uncaughtException(thread, thrown);
         } catch (Throwable ignored) {
             // As the JDK does: a handler that fails has nobody left to tell.

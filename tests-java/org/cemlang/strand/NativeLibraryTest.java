@@ -2,6 +2,7 @@
 package org.cemlang.strand;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
@@ -128,6 +129,17 @@ final class NativeLibraryTest {
         Files.writeString(copy, "spoiled");
         assertRan(child.run("Program"));
         assertEquals(-1, Files.mismatch(library(), copy));
+    }
+
+    @Test
+    void shouldLeaveNothingBehindForAUserWithoutAHome() throws Exception {
+        Path temporary = Files.createDirectory(folder.resolve("temporary"));
+        assertRan(new ChildJvm().classPath(folder, jar(true))
+                .options("-Djava.library.path=/nowhere", "-Duser.home=?",
+                        "-Djava.io.tmpdir=" + temporary)
+                .environment(Map.of("XDG_CACHE_HOME", ""))
+                .run("Program"));
+        assertFalse(Files.exists(Path.of("?")));
     }
 
     @Test

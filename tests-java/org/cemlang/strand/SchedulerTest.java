@@ -3,6 +3,7 @@ package org.cemlang.strand;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -262,6 +264,33 @@ final class SchedulerTest {
         assertThrows(IllegalStateException.class, scheduler::run);
         assertThrows(IllegalStateException.class, scheduler::stats);
         assertThrows(IllegalStateException.class, scheduler::dump);
+    }
+
+    @Test
+    void shouldBeClosedByTwoThreadsAtOnce() throws Exception {
+        AtomicReference<Throwable> thrown = new AtomicReference<>();
+        for (int round = 0; round < 500; round++) {
+            Scheduler scheduler = Scheduler.open();
+            scheduler.spawn(Support.body(() -> Strands.sleep(Duration.ofHours(1))));
+            CyclicBarrier start = new CyclicBarrier(2);
+            Thread[] closers = new Thread[2];
+            for (int i = 0; i < closers.length; i++) {
+                closers[i] = new Thread(Support.body(() -> {
+                    start.await();
+                    try {
+                        scheduler.close();
+                        assertFalse(scheduler.isOpen());
+                    } catch (Throwable refused) {
+                        thrown.set(refused);
+                    }
+                }));
+                closers[i].start();
+            }
+            for (Thread closer : closers) {
+                closer.join();
+            }
+        }
+        assertNull(thrown.get());
     }
 
     @Test
