@@ -22,7 +22,12 @@ final class Watchdog {
     static {
         Thread watcher = new Thread(Watchdog::watchAll, "strand-watchdog");
         watcher.setDaemon(true);
-        watcher.start();
+        try {
+            watcher.start();
+        } catch (OutOfMemoryError noThread) {
+            // Strands run without it; what it would have said is all that is lost.
+            System.err.println("strand: no watchdog: " + noThread.getMessage());
+        }
     }
 
     private Watchdog() {}
