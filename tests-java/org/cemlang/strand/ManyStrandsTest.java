@@ -4,7 +4,6 @@ package org.cemlang.strand;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -101,17 +100,23 @@ final class ManyStrandsTest {
         List<Integer> order = new ArrayList<>();
         List<Integer> expected = new ArrayList<>();
         try (Support.Crew crew = new Support.Crew()) {
-            Strand gate = crew.spawn("gate", () -> Strands.sleep(Duration.ofMillis(50)));
+            AtomicInteger arrived = new AtomicInteger();
+            Strand gate = crew.spawn("gate", () -> {
+                while (arrived.get() < count) {
+                    Strands.yield();
+                }
+            });
             for (int i = 0; i < count; i++) {
                 int number = i;
                 expected.add(i);
                 crew.scheduler.spawn(Support.body(() -> {
+                    arrived.incrementAndGet();
                     gate.join();
                     order.add(number);
                 }));
             }
             crew.run();
-            assertEquals(count + 1, crew.scheduler.stats().wakes());
+            assertEquals(count, crew.scheduler.stats().wakes());
         }
         assertEquals(expected, order);
     }
