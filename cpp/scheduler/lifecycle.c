@@ -9,7 +9,7 @@
 #include "guard.h"
 #include "scheduler.h"
 
-enum { DEFAULT_STACK_BYTES = 64 * 1024, DEFAULT_POLL_BOUND = 1024 };
+enum { DEFAULT_STACK_BYTES = 256 * 1024, DEFAULT_POLL_BOUND = 1024 };
 static const int64_t DEFAULT_GRACE_NS = 1000000000;
 
 static enum strand_stack_guards choose_guards(enum strand_guards wish)

@@ -59,12 +59,26 @@ enum strand_guards {
 
 struct strand_scheduler_options {
     size_t size;
-    size_t stack_bytes;       /* usable bytes of a strand's stack by default; 0: 64 KiB */
+    size_t stack_bytes;       /* usable bytes of a strand's stack by default; 0: 256 KiB */
     size_t max_strands;       /* live at once; 0: no limit but memory. Above it: -EAGAIN
                                  (threads that spawn in the same moment may pass it) */
     enum strand_guards guards;
     unsigned poll_bound;      /* switches between two looks at the outside; 0: 1024 */
     int64_t grace_ns;         /* how long a stop waits for strands to end; 0: 1 s */
+    size_t max_stack_bytes;       /* usable bytes of one strand's segments; 0: no limit */
+    size_t max_stack_bytes_all;   /* of all strands' segments together; 0: no limit */
+    int dense_stacks;         /* strands get a dense stack unless they name stack_bytes: 4 KiB in
+                                 huge pages, no guard, a canary looked at by each switch. For code
+                                 of known depth */
+    int no_overflow_report;   /* leaves SIGSEGV and SIGBUS alone: an overflow is a plain fault */
+};
+
+/* The classes of stacks by usable bytes: dense (4 KiB), 8, 16, 64, 256 KiB, 1 and 8 MiB. */
+#define STRAND_STACK_CLASSES 7
+struct strand_stack_class_stats {
+    size_t usable_bytes;
+    uint64_t live, pooled;    /* slots in use; slots kept for the next strand or segment */
+    uint64_t trimmed;         /* times a slot's idle pages were given back */
 };
 
 /* Statistics, approximate while the scheduler runs. */
@@ -81,6 +95,9 @@ struct strand_scheduler_stats {
     uint64_t accept_backoffs;                  /* pauses for want of descriptors */
     uint64_t pinned_waits;                     /* waits that held the carrier */
     const char *context, *loop, *guards;       /* "asm", "epoll", "lightweight"; static storage */
+    uint64_t segments_linked, segments_freed;  /* by strand_call */
+    uint64_t stack_bytes_resident;             /* as of the last look for idle pages */
+    struct strand_stack_class_stats stack_classes[STRAND_STACK_CLASSES];
 };
 
 /* options may be NULL. -EINVAL, -ENOMEM, -EMFILE; nothing is left behind on error. */
@@ -123,6 +140,8 @@ struct strand_options {
     size_t size;
     const char *name;          /* NULL: none; copied */
     size_t stack_bytes;        /* 0: the scheduler's default; above the largest class: -EINVAL */
+    size_t max_stack_bytes;    /* usable bytes of its segments; 0: the scheduler's limit */
+    int dense_stack;           /* see dense_stacks; stack_bytes must be 0 or at most 4 KiB */
 };
 
 /* id may be NULL. Any thread, while `s` lives. -EINVAL, -ENOMEM, -EAGAIN at a limit. */
