@@ -105,8 +105,9 @@ TEST_F(StackDepth, shouldFitTheSmallestSlotWhereTheTableSaysSo)
 TEST_F(StackDepth, shouldRunWhatIsDeeperOnTheCarrier)
 {
     for (const Row &row : rows) {
-        if (row.room == "ask" && row.name != "getaddrinfo, a name server answers")
+        if (row.room == "ask" && row.name != "getaddrinfo, a name server answers") {
             EXPECT_TRUE(row.carrier) << row.name;
+        }
     }
 }
 

@@ -21,7 +21,7 @@ constexpr int LATER_CALLS = 5;
 constexpr size_t MOST_ON_A_STRAND = 512;
 
 JNIEnv *env;
-jclass integer;
+jclass integer, stack_overflow;
 jmethodID parse;
 jstring digits;
 Depth on_carrier, on_strand, functions;
@@ -83,7 +83,7 @@ void live(void *)
     env->CallStaticIntMethod(integer, parse, digits);
     jthrowable thrown = env->ExceptionOccurred();
     env->ExceptionClear();
-    overflows = thrown && env->IsInstanceOf(thrown, env->FindClass("java/lang/StackOverflowError"));
+    overflows = thrown && env->IsInstanceOf(thrown, stack_overflow);
     parsed = parsed_on_carrier;
 }
 
@@ -92,7 +92,8 @@ void find_java()
     integer = env->FindClass("java/lang/Integer");
     parse = env->GetStaticMethodID(integer, "parseInt", "(Ljava/lang/String;)I");
     digits = env->NewStringUTF("42");
-    must(parse && digits, "Integer.parseInt is not there");
+    stack_overflow = env->FindClass("java/lang/StackOverflowError");
+    must(parse && digits && stack_overflow, "Integer.parseInt is not there");
 }
 
 void *carry(void *libjvm)
@@ -139,7 +140,8 @@ int main(int count, char **arguments)
     pthread_join(carrier, nullptr);
 
     print_row("JNI upcall by strand_call_on_carrier, on the strand", on_strand, "fits");
-    print_row("JNI upcall by strand_call_on_carrier, on the carrier", on_carrier, "the carrier's stack");
+    print_row("JNI upcall by strand_call_on_carrier, on the carrier", on_carrier,
+              "the carrier's stack");
     print_row("JNI functions that run no Java, on a strand", functions, "not allowed");
     printf("| JNI upcall on a strand | %s | | not allowed |\n",
            overflows ? "StackOverflowError" : "no StackOverflowError here");
