@@ -20,18 +20,20 @@ static void set_name(struct strand *strand, const char *name)
     if (!name)
         return;
     size_t length = strnlen(name, STRAND_NAME_BYTES - 1);
-    memcpy(strand->name, name, length);
-    strand->name[length] = '\0';
+    memcpy(strand_extras(strand)->name, name, length);      /* blank behind it */
 }
 
-static struct strand *build(strand_scheduler *s, struct strand_stack *stack,
+static struct strand *build(strand_scheduler *s, const struct strand_stack *stack,
                             const struct strand_options *options, strand_entry entry,
                             void *argument)
 {
     struct strand *strand = place_control(stack);
-    strand_control_init(strand, STRAND_NATIVE, s);
     size_t frames = (size_t)((char *)strand - stack->low);
-    strand->stack = *stack;
+    strand_control_init(strand, STRAND_NATIVE, s);
+    if (strand->stack_low != stack->low) {
+        strand->stack_low = stack->low;
+        strand->stack = *stack;
+    }
     strand->entry = entry;
     strand->argument = argument;
     if (options)
@@ -41,13 +43,32 @@ static struct strand *build(strand_scheduler *s, struct strand_stack *stack,
     return strand;
 }
 
-/* Into the living, without a place in the queue yet. */
-void strand_scheduler_adopt(struct strand *strand)
+void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
 {
-    strand_scheduler *s = strand->scheduler;
-    strand_list_append(&s->all, &strand->all);
+    if (!slot->bound.next)
+        strand_list_append(&s->bound, &slot->bound);
     strand_counter_add(&s->live, 1);
     strand_counter_add(&s->spawned, 1);
+}
+
+void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
+{
+    struct strand_slot *slot = strand_table_find(block->id);
+    strand_link_remove(&slot->bound);
+    strand_table_give(&s->slots, slot);
+    block->id = 0;
+}
+
+void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, void *),
+                            void *context)
+{
+    struct strand_link *next;
+    for (struct strand_link *link = s->bound.head.next; link != &s->bound.head; link = next) {
+        struct strand_slot *slot = CONTAINER_OF(link, struct strand_slot, bound);
+        next = link->next;
+        if (strand_slot_is(slot, slot->strand->id) && slot->strand->state != STRAND_NEW)
+            visit(slot->strand, context);
+    }
 }
 
 static int spawn_here(strand_scheduler *s, const struct strand_options *options,
@@ -58,12 +79,13 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
     if (status < 0)
         return status;
     struct strand *strand = build(s, &stack, options, entry, argument);
-    if (!strand_table_take(&s->slots, s, strand)) {
+    struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
+    if (!slot) {
         strand_sanitizer_destroy(&strand->sanitizer);
         strand_stack_release(&stack);
         return -ENOMEM;
     }
-    strand_scheduler_adopt(strand);
+    strand_scheduler_adopt(s, slot);
     strand_ready_append(s, strand);
     *id = strand->id;
     return 0;
@@ -112,8 +134,9 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
     strand_id ignored;
     if (!s || !entry || (options && options->size < sizeof *options))
         return -EINVAL;
-    size_t stack_bytes = options ? options->stack_bytes : 0;
-    int size_class = strand_stack_class_for(stack_bytes ? stack_bytes : s->default_stack_bytes);
+    int size_class = (int)s->default_class;
+    if (options && options->stack_bytes)
+        size_class = strand_stack_class_for(options->stack_bytes);
     if (size_class < 0)
         return size_class;
     int status = strand_scheduler_may_spawn(s);
@@ -128,27 +151,43 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
 
 void strand_arrive(struct strand *strand)
 {
-    strand_scheduler_adopt(strand);
-    atomic_fetch_sub(&strand->scheduler->arriving, 1);      /* never counted too few */
-    strand->cancelled |= strand->scheduler->stop_deadline_ns != 0;
-    strand_ready_append(strand->scheduler, strand);
+    strand_scheduler *s = strand->scheduler;
+    strand_scheduler_adopt(s, strand_table_find(strand->id));
+    atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
+    strand->cancelled |= s->stop_deadline_ns != 0;
+    strand_ready_append(s, strand);
+}
+
+/* Wakes its joiners; true when its result is to be kept for one that comes later. */
+static bool hand_result_on(struct strand *strand)
+{
+    struct strand_extras *extras = &strand->extras;
+    strand_join_forget(strand);
+    bool keep = extras->result && strand_list_empty(&extras->joiners);
+    strand_joiners_wake(strand, extras->result);
+    return keep;
 }
 
 void strand_scheduler_end(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     strand_id id = strand->id;
-    void *result = strand->result;
-
-    strand_join_forget(strand);
-    bool keep = result && strand_list_empty(&strand->joiners);
-    s->results_kept += keep;
-    strand_joiners_wake(strand, result);
-    strand_become(strand, STRAND_FINISHED);
-    strand_link_remove(&strand->all);
     struct strand_slot *slot = strand_table_find(id);
-    unsigned posts = strand_slot_end(&s->slots, slot, keep, result);
-    s->undelivered += (posts & STRAND_POST_POSTED) != 0;
+    bool keep = strand->has_extras && hand_result_on(strand);
+    void *result = strand->has_extras ? strand->extras.result : NULL;
+
+    strand_become(strand, STRAND_FINISHED);
+    if (keep) {      /* from then on any thread may give the entry to any other block */
+        s->results_kept++;
+        strand_link_remove(&slot->bound);
+        strand->id = 0;
+    }
+    unsigned posts = strand_slot_end(slot, keep, result);
+    if (posts & STRAND_POST_POSTED) {
+        s->undelivered++;
+        strand_link_remove(&slot->bound);
+        strand->id = 0;
+    }
     strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
     if (posts & STRAND_POST_WATCHED)
