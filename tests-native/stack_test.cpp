@@ -32,8 +32,11 @@ extern "C" {
 namespace {
 
 constexpr size_t KiB = 1024;
-constexpr size_t class_bytes[] = {8 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB, 8192 * KiB};
-constexpr unsigned usual = 2;   // 64 KiB
+constexpr size_t class_bytes[] = {4 * KiB,  8 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB, 8192 * KiB};
+constexpr unsigned usual = STRAND_STACK_64K;
+constexpr unsigned smallest = STRAND_STACK_8K, end_of_classes = STRAND_STACK_CLASS_COUNT;
+
+constexpr size_t control_bytes = 400;
 
 strand_stack_guards best_guards()
 {
@@ -45,15 +48,24 @@ struct Pool {
     strand_stack_pool *pool = nullptr;
     std::vector<strand_stack> taken;
 
-    explicit Pool(strand_stack_guards guards = best_guards())
+    explicit Pool(const strand_stack_pool_options &options)
     {
-        EXPECT_EQ(strand_stack_pool_create(guards, &pool), 0);
+        EXPECT_EQ(strand_stack_pool_create(&options, &pool), 0);
+    }
+    explicit Pool(strand_stack_guards guards = best_guards())
+        : Pool(strand_stack_pool_options{guards, control_bytes, nullptr})
+    {
     }
     ~Pool()
     {
+        give_all();
+        strand_stack_pool_destroy(pool);
+    }
+    void give_all()
+    {
         for (strand_stack &stack : taken)
             strand_stack_release(&stack);
-        strand_stack_pool_destroy(pool);
+        taken.clear();
     }
     int take(unsigned size_class = usual)
     {
@@ -94,10 +106,12 @@ size_t mappings()
 
 TEST(Stack, shouldChooseTheSmallestClassThatFits)
 {
-    EXPECT_EQ(strand_stack_class_for(1), 0);
-    for (int i = 0; i < 6; i++) {
+    EXPECT_EQ(strand_stack_class_for(1), STRAND_STACK_8K);
+    for (int i = smallest; i < int(end_of_classes); i++) {
         EXPECT_EQ(strand_stack_class_for(class_bytes[i]), i);
-        EXPECT_EQ(strand_stack_class_for(class_bytes[i] + 1), i < 5 ? i + 1 : -EINVAL);
+        EXPECT_EQ(strand_stack_class_for(class_bytes[i] + 1),
+                  i + 1 < int(end_of_classes) ? i + 1 : -EINVAL);
+        EXPECT_EQ(strand_stack_class_bytes(unsigned(i)), class_bytes[i]);
     }
     EXPECT_EQ(strand_stack_class_for(0), -EINVAL);
     EXPECT_EQ(strand_stack_class_for(SIZE_MAX), -EINVAL);
@@ -113,7 +127,7 @@ TEST(Stack, shouldNameGuards)
 TEST(Stack, shouldGiveZeroedPageAlignedStacksOfTheClass)
 {
     Pool pool;
-    for (unsigned size_class = 0; size_class < 6; size_class++) {
+    for (unsigned size_class = smallest; size_class < end_of_classes; size_class++) {
         ASSERT_EQ(pool.take(size_class), 0);
         strand_stack &stack = pool.taken.back();
         EXPECT_EQ(reinterpret_cast<uintptr_t>(stack.low) % strand_pages_size(), 0u);
@@ -131,11 +145,11 @@ TEST(Stack, shouldGuardEveryStackFromBelow)
 {
     for (strand_stack_guards guards : {best_guards(), STRAND_STACK_GUARDS_MPROTECT}) {
         Pool pool(guards);
-        for (unsigned size_class = 0; size_class < 6; size_class++)
+        for (unsigned size_class = smallest; size_class < end_of_classes; size_class++)
             for (int i = 0; i < 10; i++) {
                 ASSERT_EQ(pool.take(size_class), 0);
                 const char *low = pool.taken.back().low;
-                size_t guard_bytes = size_class < 2 ? strand_pages_size() : 64 * KiB;
+                size_t guard_bytes = size_class < STRAND_STACK_64K ? strand_pages_size() : 64 * KiB;
                 EXPECT_FALSE(faults(low));
                 EXPECT_TRUE(faults(low - 1));
                 EXPECT_TRUE(faults(low - guard_bytes));
@@ -390,7 +404,7 @@ TEST(Stack, shouldGiveAllAddressSpaceBack)
     size_t before = address_space_bytes(), mapped = mappings();
     {
         Pool pool;
-        for (unsigned size_class = 0; size_class < 6; size_class++)
+        for (unsigned size_class = smallest; size_class < end_of_classes; size_class++)
             for (int i = 0; i < 100; i++)
                 ASSERT_EQ(pool.take(size_class), 0);
         EXPECT_GT(address_space_bytes(), before + 600 * KiB * KiB);
@@ -431,6 +445,126 @@ TEST(Stack, shouldAbortWhenAPoolGoesBeforeItsStacks)
             strand_stack_acquire(pool.pool, usual, &stack);
         },
         "internal error");
+}
+
+TEST(Stack, shouldGiveWhatAStackHoldsByBytesInTheSmallestClass)
+{
+    Pool pool;
+    for (unsigned size_class = smallest; size_class < end_of_classes; size_class++) {
+        size_t fits = class_bytes[size_class] - KiB - control_bytes;
+        for (size_t size_bytes : {fits, fits + 1}) {
+            strand_stack stack;
+            ASSERT_EQ(strand_stack_acquire_bytes(pool.pool, size_bytes, &stack), 0);
+            EXPECT_EQ(stack.size_class, size_class + (size_bytes > fits));
+            EXPECT_GE(strand_stack_frames_top(&stack), stack.low + size_bytes);
+            EXPECT_LE(strand_stack_frames_top(&stack), stack.low + stack.size_bytes - control_bytes);
+            pool.taken.push_back(stack);
+        }
+    }
+    strand_stack stack;
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, 0, &stack), -EINVAL);
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, SIZE_MAX, &stack), -EINVAL);
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, size_t(1) << 50, &stack), -ENOMEM);
+}
+
+TEST(Stack, shouldMapWhatIsLargerThanEveryClassAndUnmapIt)
+{
+    for (strand_stack_guards guards : {best_guards(), STRAND_STACK_GUARDS_MPROTECT}) {
+        Pool pool(guards);
+        strand_stack stack;
+        size_t before = mappings();
+        ASSERT_EQ(strand_stack_acquire_bytes(pool.pool, 100 * KiB * KiB, &stack), 0);
+        EXPECT_EQ(stack.size_class, unsigned(STRAND_STACK_OWN));
+        EXPECT_GE(strand_stack_counted_bytes(&stack), 100 * KiB * KiB);
+        EXPECT_TRUE(faults(stack.low - 1));
+        EXPECT_TRUE(faults(stack.low - 64 * KiB));
+        EXPECT_FALSE(faults(stack.low));
+        EXPECT_FALSE(faults(strand_stack_frames_top(&stack) - 1));
+        EXPECT_EQ(pool.counts().live, 1u);
+        EXPECT_GT(pool.counts().bytes_reserved, 100 * KiB * KiB);
+        const char *low = stack.low;
+        strand_stack_release(&stack);
+        EXPECT_TRUE(faults(low));
+        EXPECT_EQ(pool.counts().live, 0u);
+        EXPECT_EQ(pool.counts().bytes_reserved, 0u);
+        if (!sanitized) {
+            EXPECT_LE(mappings(), before);
+        }
+    }
+}
+
+TEST(Stack, shouldForgetTheGuardsOfOwnMappings)
+{
+    Pool pool(STRAND_STACK_GUARDS_MPROTECT);
+    for (size_t i = 0; i < strand_guard_mprotect_cap() + 10; i++) {
+        strand_stack stack;
+        ASSERT_EQ(strand_stack_acquire_bytes(pool.pool, 9 * KiB * KiB, &stack), 0);
+        strand_stack_release(&stack);
+    }
+}
+
+TEST(Stack, shouldRefuseAboveTheLimitOfAllAndSayItOnce)
+{
+    strand_stack_limit limit = {20 * KiB * KiB, 0, 0};
+    strand_stack_pool_options options = {best_guards(), control_bytes, &limit};
+    Pool first(options), second(options);
+    testing::internal::CaptureStderr();
+    for (int round = 0; round < 2; round++) {
+        ASSERT_EQ(first.take(STRAND_STACK_1M), 0);
+        ASSERT_EQ(second.take(STRAND_STACK_8M), 0);
+        strand_stack own;
+        ASSERT_EQ(strand_stack_acquire_bytes(first.pool, 9 * KiB * KiB, &own), 0);
+        EXPECT_EQ(first.take(STRAND_STACK_8M), -EAGAIN);
+        EXPECT_EQ(strand_stack_acquire_bytes(second.pool, 9 * KiB * KiB, &own), -EAGAIN);
+        ASSERT_EQ(first.take(STRAND_STACK_1M), 0);
+        EXPECT_EQ(second.take(STRAND_STACK_1M), -EAGAIN);
+        strand_stack_release(&own);
+        first.give_all();
+        second.give_all();
+        EXPECT_EQ(limit.used_bytes, 0u);
+    }
+    std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("max_stack_bytes_all"), std::string::npos) << told;
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+}
+
+TEST(Stack, shouldCountByClass)
+{
+    Pool pool;
+    for (unsigned size_class = 0; size_class < end_of_classes; size_class++)
+        for (unsigned i = 0; i <= size_class; i++)
+            ASSERT_EQ(pool.take(size_class), 0);
+    strand_stack_counts counts = pool.counts();
+    for (unsigned size_class = 0; size_class < end_of_classes; size_class++) {
+        EXPECT_EQ(counts.classes[size_class].usable_bytes, class_bytes[size_class]);
+        EXPECT_EQ(counts.classes[size_class].live, size_class + 1);
+        EXPECT_EQ(pool.taken[size_class * (size_class + 1) / 2].size_class, size_class);
+        strand_stack_release(&pool.taken[size_class * (size_class + 1) / 2]);
+        EXPECT_EQ(pool.counts().classes[size_class].live, size_class);
+        EXPECT_EQ(pool.counts().classes[size_class].pooled, counts.classes[size_class].pooled + 1);
+        ASSERT_EQ(strand_stack_acquire(pool.pool, size_class,
+                                       &pool.taken[size_class * (size_class + 1) / 2]), 0);
+    }
+}
+
+TEST(Stack, shouldPackDenseStacksInHugePageAlignedMemoryWithACanary)
+{
+    Pool pool;
+    for (int i = 0; i < 1000; i++)
+        ASSERT_EQ(pool.take(STRAND_STACK_DENSE), 0);
+    auto [lowest, highest] = std::minmax_element(
+        pool.taken.begin(), pool.taken.end(),
+        [](const strand_stack &a, const strand_stack &b) { return a.low < b.low; });
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(lowest->low) % (2 * KiB * KiB), 0u);
+    EXPECT_EQ(highest->low, lowest->low + 999 * 4 * KiB);
+    for (const strand_stack &stack : pool.taken) {
+        EXPECT_EQ(stack.size_bytes, 4 * KiB);
+        EXPECT_FALSE(strand_stack_canary_intact(&stack));
+        strand_stack_canary_set(&stack);
+        EXPECT_TRUE(strand_stack_canary_intact(&stack));
+    }
+    memset(pool.taken[7].low, 0, 1);
+    EXPECT_FALSE(strand_stack_canary_intact(&pool.taken[7]));
 }
 
 }   // namespace
