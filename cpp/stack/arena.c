@@ -123,11 +123,14 @@ static size_t batch_of(const struct strand_stack_slots *slots)
     return batch < arena->slots - arena->opened ? batch : arena->slots - arena->opened;
 }
 
-/* So many of the batch from `first` on, one after the other. */
-static size_t guard_each(const struct strand_stack_pool *pool, struct strand_stack_slots *slots,
-                         char *first, size_t batch, int *status)
+/* How many of the batch got their guards, from `first` on: all at once where that works. */
+static size_t guard_batch(const struct strand_stack_pool *pool, struct strand_stack_slots *slots,
+                          char *first, size_t batch, int *status)
 {
     size_t guarded = 0;
+    if (pool->guards == STRAND_STACK_GUARDS_LIGHTWEIGHT && slots->guard_bytes)
+        guarded = strand_guard_install_many(first, slots->guard_bytes,
+                                            strand_stack_slot_bytes(slots), batch);
     while (guarded < batch) {
         *status = strand_stack_guard(pool, first + guarded * strand_stack_slot_bytes(slots),
                                      slots->guard_bytes);
@@ -156,7 +159,7 @@ static int open_batch(struct strand_stack_pool *pool, unsigned size_class)
     size_t batch = batch_of(slots);
     char *first = arena->base + arena->opened * strand_stack_slot_bytes(slots);
     int status = 0;
-    size_t opened = guard_each(pool, slots, first, batch, &status);
+    size_t opened = guard_batch(pool, slots, first, batch, &status);
     for (size_t i = opened; i-- > 0;) {
         slots->free[slots->free_count] = top_of(pool, size_class, arena->opened + i);
         strand_counter_add(&slots->free_count, 1);
