@@ -6,13 +6,10 @@
 
 #include "scheduler.h"
 
-enum { CONTROL_ALIGN = 64 };
-
 /* The control block at the top of its stack; the frames lie below it. */
-static struct strand *place_control(const struct strand_stack *stack)
+static struct strand *block_below(char *top)
 {
-    uintptr_t high = (uintptr_t)stack->low + stack->size_bytes;
-    return (struct strand *)((high - sizeof(struct strand)) & ~(uintptr_t)(CONTROL_ALIGN - 1));
+    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
 }
 
 static void set_name(struct strand *strand, const char *name)
@@ -23,24 +20,39 @@ static void set_name(struct strand *strand, const char *name)
     memcpy(strand_extras(strand)->name, name, length);      /* blank behind it */
 }
 
-static struct strand *build(strand_scheduler *s, const struct strand_stack *stack,
-                            const struct strand_options *options, strand_entry entry,
-                            void *argument)
+/* A block out of the pool: only one that has never been used does not know its stack. */
+static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_class, int *status)
 {
-    struct strand *strand = place_control(stack);
-    size_t frames = (size_t)((char *)strand - stack->low);
-    strand_control_init(strand, STRAND_NATIVE, s);
-    if (strand->stack_low != stack->low) {
-        strand->stack_low = stack->low;
-        strand->stack = *stack;
+    struct strand_stack stack;
+    char *top = strand_stack_take(pool, size_class);
+    if (top) {
+        struct strand *block = block_below(top);
+        if (block->stack_low)
+            return block;
+        strand_stack_describe(pool, size_class, top, &stack);
+    } else {
+        *status = strand_stack_acquire(pool, size_class, &stack);
+        if (*status < 0)
+            return NULL;
     }
+    struct strand *block = block_below(stack.low + stack.size_bytes);
+    block->stack_low = stack.low;
+    block->stack = stack;
+    block->size_class = (uint8_t)stack.size_class;
+    return block;
+}
+
+static void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
+                  strand_entry entry, void *argument)
+{
+    size_t frames = (size_t)((char *)strand - strand->stack_low);
+    strand_control_init(strand, STRAND_NATIVE, s);
     strand->entry = entry;
     strand->argument = argument;
     if (options)
         set_name(strand, options->name);
-    strand_sanitizer_init(&strand->sanitizer, stack->low, frames);
-    strand_context_prepare(&strand->context, stack->low, frames, strand_context_begin);
-    return strand;
+    strand_sanitizer_init(&strand->sanitizer, strand->stack_low, frames);
+    strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
 
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
@@ -74,15 +86,14 @@ void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, 
 static int spawn_here(strand_scheduler *s, const struct strand_options *options,
                       unsigned size_class, strand_entry entry, void *argument, strand_id *id)
 {
-    struct strand_stack stack;
-    int status = strand_stack_acquire(s->stacks, size_class, &stack);
-    if (status < 0)
+    int status = 0;
+    struct strand *strand = take_block(s->stacks, size_class, &status);
+    if (!strand)
         return status;
-    struct strand *strand = build(s, &stack, options, entry, argument);
+    build(s, strand, options, entry, argument);
     struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
     if (!slot) {
-        strand_sanitizer_destroy(&strand->sanitizer);
-        strand_stack_release(&stack);
+        strand_scheduler_release(strand);
         return -ENOMEM;
     }
     strand_scheduler_adopt(s, slot);
@@ -96,19 +107,17 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
                               unsigned size_class, strand_entry entry, void *argument,
                               strand_id *id)
 {
-    struct strand_stack stack;
+    int status = 0;
     pthread_mutex_lock(&s->guest_lock);
-    int status = strand_stack_acquire(s->guest_stacks, size_class, &stack);
+    struct strand *strand = take_block(s->guest_stacks, size_class, &status);
     pthread_mutex_unlock(&s->guest_lock);
-    if (status < 0)
+    if (!strand)
         return status;
-    struct strand *strand = build(s, &stack, options, entry, argument);
+    strand->guest = 1;
+    build(s, strand, options, entry, argument);
     struct strand_slot *slot = strand_table_take(NULL, s, strand);
     if (!slot) {
-        strand_sanitizer_destroy(&strand->sanitizer);
-        pthread_mutex_lock(&s->guest_lock);
-        strand_stack_release(&stack);
-        pthread_mutex_unlock(&s->guest_lock);
+        strand_scheduler_release(strand);
         return -ENOMEM;
     }
     *id = strand->id;
@@ -201,13 +210,14 @@ void strand_scheduler_release(struct strand *strand)
         strand_hosted_give_block(s, strand);
         return;
     }
-    struct strand_stack stack = strand->stack;
     strand_sanitizer_destroy(&strand->sanitizer);
-    if (stack.home == s->stacks) {
-        strand_stack_release(&stack);
+    if (!strand->guest) {
+        if (!strand_stack_give(s->stacks, strand->size_class,
+                               (char *)strand + STRAND_CONTROL_PLACE_BYTES))
+            strand_stack_release(&strand->stack);
         return;
     }
     pthread_mutex_lock(&s->guest_lock);
-    strand_stack_release(&stack);
+    strand_stack_release(&strand->stack);
     pthread_mutex_unlock(&s->guest_lock);
 }

@@ -104,6 +104,8 @@ struct strand {
     uint8_t unpark;                               /* hosted: made ready by the core, not its host */
     uint8_t begun;                                /* native: has run */
     uint8_t has_extras;
+    uint8_t size_class;                           /* native: its stack's */
+    uint8_t guest;                                /* native: the stack came from guest_stacks */
 
     struct strand_wait wait;
     void *operation;                              /* io: what the step to be repeated works on;
@@ -113,6 +115,9 @@ struct strand {
     struct strand_sanitizer sanitizer;
     struct strand_extras extras;
 };
+
+/* What it takes at the top of a stack, which is a multiple of 64. */
+#define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)
 
 /* Blank block of a kind. The state is NEW; the id is what it was. */
 static inline void strand_control_init(struct strand *strand, enum strand_kind kind,
