@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The context switch for x86-64, System V ABI (Linux, BSD).
+ * The context switch for x86-64, System V ABI (Linux, BSD, macOS).
  *
  *   saved      rbx rbp r12-r15, MXCSR's and x87's control words, stack pointer, return address
  *   not saved  what the ABI leaves to the caller (other registers, flags); the signal mask; errno
@@ -26,11 +26,11 @@
  */
 #include "asm.h"
 
-    .section .rodata.cst16, "aM", @progbits, 16
-    .p2align 4      /*    round to nearest        flush to zero denormals are zero */
-.Lleft:     .long   0x3f800000, 0x3f800000, 0x00c00000, 0x00000001
-.Lright:    .long   0x33c00000, 0x33000000, 0x80800000, 0x00000000
-.Lplain:    .long   0x3f800001, 0x3f800000, 0x00400000, 0x00000001
+    CONSTANTS
+    .p2align 4      /*      round to nearest        flush to zero denormals are zero */
+LOCAL(left):  .long 0x3f800000, 0x3f800000, 0x00c00000, 0x00000001
+LOCAL(right): .long 0x33c00000, 0x33000000, 0x80800000, 0x00000000
+LOCAL(plain): .long 0x3f800001, 0x3f800000, 0x00400000, 0x00000001
 
     .text
 
@@ -39,7 +39,7 @@
  *                             rdi                          rsi                        rdx
  * clobbers rax rcx r8 xmm0; returns, when something switches back, the value given there
  */
-FUNCTION(strand_context_switch)
+FUNCTION strand_context_switch
     endbr64
     leaq    -FRAME_RIP(%rsp), %rcx      /* this frame; the call has put rip into it */
     movq    CONTEXT_SP(%rsi), %rax      /* the frame to continue; loading it later costs 1.5 ns */
@@ -54,19 +54,19 @@ FUNCTION(strand_context_switch)
     fnstcw  FRAME_X87(%rcx)
     movzwl  FRAME_X87(%rcx), %r8d
     cmpl    $PLAIN_X87, %r8d
-    jne     .Lsave_control
-    movaps  .Lleft(%rip), %xmm0
-    addps   .Lright(%rip), %xmm0
-    pcmpeqd .Lplain(%rip), %xmm0
+    jne     LOCAL(save_control)
+    movaps  LOCAL(left)(%rip), %xmm0
+    addps   LOCAL(right)(%rip), %xmm0
+    pcmpeqd LOCAL(plain)(%rip), %xmm0
     movmskps %xmm0, %r8d
     cmpl    $0xf, %r8d
-    jne     .Lsave_control
+    jne     LOCAL(save_control)
     movabsq $PLAIN_CONTROL, %r8
     movq    %r8, FRAME_CONTROL(%rcx)
     cmpq    %r8, FRAME_CONTROL(%rax)
-    jne     .Lload_control
+    jne     LOCAL(load_control)
 
-.Lcontinue:                             /* from here on the caller is the other context's */
+LOCAL(continue):                        /* from here on the caller is the other context's */
     .cfi_remember_state
     .cfi_def_cfa %rax, FRAME_BYTES
     .cfi_offset %r15, FRAME_R15 - FRAME_BYTES
@@ -88,25 +88,25 @@ FUNCTION(strand_context_switch)
     notrack jmp *%rcx                   /* its return address has no landing pad */
     .cfi_restore_state
 
-.Lsave_control:
+LOCAL(save_control):
     stmxcsr FRAME_MXCSR(%rcx)
-.Lload_control:
+LOCAL(load_control):
     ldmxcsr FRAME_MXCSR(%rax)
     fldcw   FRAME_X87(%rax)
-    jmp     .Lcontinue
-END(strand_context_switch)
+    jmp     LOCAL(continue)
+END strand_context_switch
 
 /*
  * First instruction of every context: rax is the value of the first switch, r12 the entry, rsp a
  * multiple of 16. There is no caller: backtraces and exceptions end here.
  */
-FUNCTION(strand_context_first)
+FUNCTION strand_context_first
     .cfi_def_cfa %rsp, 16
     .cfi_undefined %rip
     endbr64
     movq    %rax, %rdi
     call    *%r12
-    call    strand_context_entry_returned
-END(strand_context_first)
+    call    SYMBOL(strand_context_entry_returned)
+END strand_context_first
 
-    .section .note.GNU-stack, "", %progbits
+    NOTES

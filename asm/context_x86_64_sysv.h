@@ -49,9 +49,10 @@ _Static_assert(offsetof(struct strand_context_frame, outermost) == FRAME_BYTES, 
 
 /* A frame that the first switch leaves into `first`, which calls `entry`. The floating-point
  * control words are the preparer's own, as C has it for threads (7.6). */
-static inline void strand_context_frame_fill(struct strand_context_frame *frame,
+static inline void strand_context_frame_fill(struct strand_context_frame *frame, void *low,
                                              void (*first)(void), void (*entry)(void *))
 {
+    (void)low;
     *frame = (struct strand_context_frame){.r12 = entry, .rip = first};
     __asm__ volatile("stmxcsr %0" : "=m"(frame->mxcsr));
     frame->mxcsr &= ~MXCSR_STATUS;

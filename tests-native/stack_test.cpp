@@ -274,6 +274,8 @@ TEST(Stack, shouldMakeNoSystemCallWhenPooled)
 {
     if (sanitized)
         GTEST_SKIP() << "the sanitizers map memory when they like";
+    if (emulated())
+        GTEST_SKIP() << "the emulator has no seccomp";
     EXPECT_EXIT(cycle_without_memory_calls(), testing::ExitedWithCode(0), "");
 }
 
@@ -419,6 +421,8 @@ TEST(Stack, shouldUseSmallerArenasWhereAddressSpaceIsShort)
 {
     if (sanitized)
         GTEST_SKIP() << "the sanitizers need address space without limit";
+    if (emulated())
+        GTEST_SKIP() << "the emulator limits no address space";
     EXPECT_EXIT(exhaust_address_space(), testing::ExitedWithCode(0), "");
 }
 
