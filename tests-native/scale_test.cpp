@@ -10,12 +10,6 @@
 
 namespace {
 
-#if defined(STRAND_TEST_EMULATED)
-constexpr bool emulated = true;
-#else
-constexpr bool emulated = false;
-#endif
-
 // Distinct for each strand, so that one run twice in another's place shows in the sum.
 uint64_t share_of(size_t index)
 {
@@ -151,7 +145,7 @@ TEST_F(Scale, shouldJoinHalfAMillionStrandsInTheirOrder)
 {
     if (sanitized)
         GTEST_SKIP() << "a sanitizer keeps mappings of its own for each living strand";
-    if (emulated)
+    if (emulated())
         GTEST_SKIP() << "an emulator takes minutes over them";
     if (available_bytes() < (UINT64_C(3) << 30))
         GTEST_SKIP() << "needs 3 GiB of free memory";
