@@ -68,6 +68,7 @@ static void close_inbox(strand_scheduler *s)
 static void init_fields(strand_scheduler *s)
 {
     strand_list_init(&s->bound);
+    strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
