@@ -23,6 +23,7 @@
 #include "counter.h"
 #include "loop.h"
 #include "table.h"
+#include "trim.h"
 
 struct strand_ready_queue {
     struct strand *first, *last;
@@ -73,6 +74,7 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */

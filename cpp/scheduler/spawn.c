@@ -6,15 +6,6 @@
 
 #include "scheduler.h"
 
-enum { CONTROL_ALIGN = 64 };
-
-/* The control block at the top of its stack; the frames lie below it. */
-static struct strand *place_control(const struct strand_stack *stack)
-{
-    uintptr_t high = (uintptr_t)stack->low + stack->size_bytes;
-    return (struct strand *)((high - sizeof(struct strand)) & ~(uintptr_t)(CONTROL_ALIGN - 1));
-}
-
 static void set_name(struct strand *strand, const char *name)
 {
     if (!name)
@@ -28,7 +19,7 @@ static struct strand *build(strand_scheduler *s, struct strand_stack *stack,
                             const struct strand_options *options, strand_entry entry,
                             void *argument)
 {
-    struct strand *strand = place_control(stack);
+    struct strand *strand = strand_control_at(stack->low + stack->size_bytes);
     strand_control_init(strand, STRAND_NATIVE, s);
     size_t frames = (size_t)((char *)strand - stack->low);
     strand->stack = *stack;

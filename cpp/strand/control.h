@@ -96,8 +96,17 @@ struct strand {
     char name[STRAND_NAME_BYTES];
 };
 
+enum { STRAND_CONTROL_ALIGN = 64 };
+
 /* What it takes at the top of a stack, however it is aligned there. */
-#define STRAND_CONTROL_PLACE_BYTES (sizeof(struct strand) + 64)
+#define STRAND_CONTROL_PLACE_BYTES (sizeof(struct strand) + STRAND_CONTROL_ALIGN)
+
+/* Where it stands on the stack with this top; the frames lie below it. */
+static inline struct strand *strand_control_at(char *top)
+{
+    uintptr_t place = ((uintptr_t)top - sizeof(struct strand)) & ~(uintptr_t)(STRAND_CONTROL_ALIGN - 1);
+    return (struct strand *)place;
+}
 
 /* Blank block of a kind: no wait, no joiners, no name. The state is NEW. */
 void strand_control_init(struct strand *strand, enum strand_kind kind, strand_scheduler *scheduler);
