@@ -77,8 +77,10 @@ static int64_t time_to_wait_ns(strand_scheduler *s, bool sweeps)
     int64_t trim_ns = sweeps ? strand_trim_due_ns(s) : STRAND_FOREVER;
     if (until_ns == STRAND_FOREVER && trim_ns == STRAND_FOREVER)
         return STRAND_FOREVER;
-    if (trim_ns <= until_ns)       /* no need to be exact */
+    if (until_ns == STRAND_FOREVER)       /* no need to be exact */
         return trim_ns > s->now_ns ? trim_ns - s->now_ns : 0;
+    if (trim_ns < until_ns)
+        until_ns = trim_ns;
     s->now_ns = strand_clock_now_ns();
     return until_ns > s->now_ns ? until_ns - s->now_ns : 0;
 }
