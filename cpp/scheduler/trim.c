@@ -104,8 +104,9 @@ static void piece(strand_scheduler *s, bool ready)
 /* Asks for sweeps when strands have run; a scheduler of hosted ones alone has no stacks. */
 static bool wanted(strand_scheduler *s)
 {
-    if (s->trim.switches_seen != s->switches) {
-        s->trim.switches_seen = s->switches;
+    uint64_t switches = strand_scheduler_switches(s);
+    if (s->trim.switches_seen != switches) {
+        s->trim.switches_seen = switches;
         if (strand_counter_read(&s->stacks->bytes_reserved) ||
             strand_counter_read(&s->guest_stacks->bytes_reserved))
             s->trim.sweeps_left = SWEEPS;
