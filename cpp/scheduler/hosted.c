@@ -155,7 +155,7 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
     if (previous)
         dispose(s, previous, disposition);
     struct strand *first = s->ready.first;
-    if (!first || first->kind == STRAND_NATIVE || s->budget == 0)
+    if (!first || first->kind != STRAND_HOSTED || s->budget == 0)
         return 1;
     strand_ready_take(s);
     strand_become(first, STRAND_RUNNING);

@@ -8,6 +8,7 @@
 #include "descriptor.h"
 #include "guard.h"
 #include "scheduler.h"
+#include "split.h"
 
 enum { DEFAULT_STACK_BYTES = 256 * 1024, DEFAULT_POLL_BOUND = 1024 };
 static const int64_t DEFAULT_GRACE_NS = 1000000000;
@@ -34,6 +35,9 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
 {
     s->default_stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
+    s->max_stack_bytes = options->max_stack_bytes;
+    s->max_stack_bytes_all = options->max_stack_bytes_all;
+    s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
     s->guards = choose_guards(options->guards);
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;

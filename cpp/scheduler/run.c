@@ -161,7 +161,7 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
             continue;
         }
         struct strand *next = strand_ready_take(s);
-        if (next->kind == STRAND_NATIVE) {
+        if (next->kind != STRAND_HOSTED) {
             strand_scheduler_run_native(s, next);
             continue;
         }

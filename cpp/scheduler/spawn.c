@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scheduler.h"
+#include "segments.h"
 
 enum { CONTROL_ALIGN = 64 };
 
@@ -29,13 +29,15 @@ static struct strand *build(strand_scheduler *s, struct strand_stack *stack,
                             void *argument)
 {
     struct strand *strand = place_control(stack);
-    strand_control_init(strand, STRAND_NATIVE, s);
+    strand_control_init(strand, s->native_kind, s);
     size_t frames = (size_t)((char *)strand - stack->low);
     strand->stack = *stack;
     strand->entry = entry;
     strand->argument = argument;
-    if (options)
+    if (options) {
         set_name(strand, options->name);
+        strand->max_stack_bytes = options->max_stack_bytes;
+    }
     strand_sanitizer_init(&strand->sanitizer, stack->low, frames);
     strand_context_prepare(&strand->context, stack->low, frames, strand_context_begin);
     return strand;
@@ -162,6 +164,7 @@ void strand_scheduler_release(struct strand *strand)
         strand_hosted_give_block(s, strand);
         return;
     }
+    strand_segments_release(strand);
     struct strand_stack stack = strand->stack;
     strand_sanitizer_destroy(&strand->sanitizer);
     if (stack.home == s->stacks) {

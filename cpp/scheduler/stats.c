@@ -21,6 +21,8 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
     out->stacks_live = own.live + guest.live;
     out->stacks_pooled = own.pooled + guest.pooled;
     out->stack_bytes_reserved = own.bytes_reserved + guest.bytes_reserved;
+    out->segments_linked = strand_counter_read(&s->segments_linked);
+    out->segments_freed = strand_counter_read(&s->segments_freed);
     out->context = strand_context_name;
     out->loop = strand_loop_name;
     out->guards = strand_stack_guards_name(s->guards);

@@ -28,6 +28,9 @@ void strand_control_init(struct strand *strand, enum strand_kind kind, strand_sc
     strand->locals = NULL;
     strand->local_count = 0;
     strand->result = NULL;
+    strand->segment = NULL;
+    strand->max_stack_bytes = 0;
+    strand->split = NULL;
     strand->name[0] = '\0';
 }
 

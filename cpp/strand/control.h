@@ -36,7 +36,8 @@ enum strand_state {
     STRAND_FINISHED,   /* has ended; the stack goes back once it is left */
 };
 
-enum strand_kind { STRAND_NATIVE, STRAND_HOSTED };
+/* STRAND_SPLIT: native, in a program with code built by -fsplit-stack (scheduler's split.h). */
+enum strand_kind { STRAND_NATIVE, STRAND_HOSTED, STRAND_SPLIT };
 
 /* A deadline in the scheduler's timers. */
 struct strand_timer {
@@ -92,6 +93,9 @@ struct strand {
     void *argument;
     void *result;
     struct strand_stack stack;                    /* native */
+    struct strand_segment *segment;               /* the innermost one linked; NULL: on `stack` */
+    size_t max_stack_bytes;                       /* of all segments; 0: the scheduler's limit */
+    void **split;                                 /* STRAND_SPLIT, once begun: libgcc's words */
     struct strand_sanitizer sanitizer;
     char name[STRAND_NAME_BYTES];
 };

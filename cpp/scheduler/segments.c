@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "segments.h"
+
+#include <errno.h>
+
+#include "attributes.h"
+
+#define KIB ((size_t)1024)
+
+enum { HEADER_ALIGN = 64 };
+
+/* Segments double up to here, so that deep recursion links few and a small strand none too large. */
+#define DOUBLED_TO (8 * KIB * KIB)
+/* Below these the pool, which may have to map memory and to print, works on the carrier's stack. */
+#define ROOM_FOR_POOL (8 * KIB)
+/* What of a segment is not fn's: colour, control block's room, header, the frames before fn's. */
+#define OVERHEAD                                                                                   \
+    (KIB + sizeof(struct strand) + sizeof(struct strand_segment) + 3 * HEADER_ALIGN + KIB / 2)
+
+static struct strand_segment *place_header(const struct strand_stack *stack)
+{
+    uintptr_t mask = ~(uintptr_t)(HEADER_ALIGN - 1);
+    uintptr_t high = (uintptr_t)stack->low + stack->size_bytes;
+    uintptr_t control = (high - sizeof(struct strand)) & mask;
+    return (struct strand_segment *)((control - sizeof(struct strand_segment)) & mask);
+}
+
+/* What a limit leaves of what is used of it. */
+static size_t room(size_t limit, size_t used)
+{
+    if (!limit)
+        return SIZE_MAX;
+    return limit > used ? limit - used : 0;
+}
+
+static size_t strand_bytes(const struct strand *self)
+{
+    return self->segment ? self->segment->strand_bytes : self->stack.size_bytes;
+}
+
+static size_t room_for(const struct strand *self)
+{
+    const strand_scheduler *s = self->scheduler;
+    size_t limit = self->max_stack_bytes ? self->max_stack_bytes : s->max_stack_bytes;
+    size_t own = room(limit, strand_bytes(self));
+    size_t all = room(s->max_stack_bytes_all, s->segment_bytes);
+    return own < all ? own : all;
+}
+
+/* TEMPORARY until the pool has it. */
+static int strand_stack_acquire_bytes(struct strand_stack_pool *pool, size_t size_bytes,
+                                      struct strand_stack *stack)
+{
+    int size_class = strand_stack_class_for(size_bytes);
+    return size_class < 0 ? -ENOMEM : strand_stack_acquire(pool, (unsigned)size_class, stack);
+}
+
+static int acquire_within(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
+{
+    size_t most = room_for(self);
+    if (size_bytes > most)
+        return -EAGAIN;
+    int status = strand_stack_acquire_bytes(self->scheduler->stacks, size_bytes, stack);
+    if (status == 0 && stack->size_bytes > most) {
+        strand_stack_release(stack);
+        return -EAGAIN;
+    }
+    return status;
+}
+
+/* Twice the last one's size where that can be had, else what is asked for. */
+static int acquire(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
+{
+    size_t least = size_bytes + OVERHEAD;
+    size_t last = self->segment ? self->segment->stack.size_bytes : self->stack.size_bytes;
+    size_t doubled = last < DOUBLED_TO / 2 ? 2 * last : DOUBLED_TO;
+    int status = -EAGAIN;
+    if (doubled > least)
+        status = acquire_within(self, doubled, stack);
+    return status < 0 ? acquire_within(self, least, stack) : status;
+}
+
+/* The first frame of a segment: an exception that leaves fn finds no caller, and terminates. */
+static void begin(void *value)
+{
+    struct strand_segment *segment = value;
+    struct strand *self = segment->strand;
+    strand_sanitizer_arrive(&self->sanitizer, &segment->sanitizer);
+    segment->fn(segment->arg);
+    if (self->kind == STRAND_SPLIT)
+        strand_split_save(segment->split);
+    strand_sanitizer_leave(&self->sanitizer, &segment->sanitizer, true);
+    strand_context_switch(&segment->context, &segment->outer_context, segment);
+    CHECK(!"a segment that was left ran again");
+}
+
+struct request {
+    struct strand *self;
+    size_t size_bytes;
+    struct strand_segment *segment;
+    int status;
+};
+
+static void obtain(void *argument)
+{
+    struct request *request = argument;
+    struct strand *self = request->self;
+    struct strand_stack stack;
+    request->status = acquire(self, request->size_bytes, &stack);
+    if (request->status < 0)
+        return;
+    struct strand_segment *segment = place_header(&stack);
+    size_t frames = (size_t)((char *)segment - stack.low);
+    segment->outer_context = (struct strand_context){0};
+    segment->outer = self->segment;
+    segment->strand = self;
+    segment->stack = stack;
+    segment->strand_bytes = strand_bytes(self) + stack.size_bytes;
+    strand_sanitizer_init(&segment->sanitizer, stack.low, frames);
+    strand_context_prepare(&segment->context, stack.low, frames, begin);
+    if (self->kind == STRAND_SPLIT)
+        strand_split_prepare(segment->split, stack.low, frames);
+    request->segment = segment;
+}
+
+/* The segment's header is gone afterwards. */
+static void give_back(void *argument)
+{
+    struct strand_segment *segment = argument;
+    strand_scheduler *s = segment->strand->scheduler;
+    struct strand_stack stack = segment->stack;
+    uint64_t split = 0;
+    if (segment->strand->kind == STRAND_SPLIT)
+        split = strand_split_release(segment->split);
+    strand_sanitizer_destroy(&segment->sanitizer);
+    s->segment_bytes -= stack.size_bytes;
+    strand_counter_add(&s->segments_linked, split);
+    strand_counter_add(&s->segments_freed, split + 1);
+    strand_stack_release(&stack);
+}
+
+static void exchange_sanitizers(struct strand *self, struct strand_segment *segment)
+{
+    struct strand_sanitizer other = segment->sanitizer;
+    segment->sanitizer = self->sanitizer;
+    self->sanitizer = other;
+}
+
+static void enter(struct strand *self, struct strand_segment *segment)
+{
+    bool split = self->kind == STRAND_SPLIT;
+    void **outer_split = self->segment ? self->segment->split : self->split;
+    if (split) {
+        strand_split_save(outer_split);
+        strand_split_load(segment->split);
+    }
+    self->segment = segment;
+    exchange_sanitizers(self, segment);
+    strand_sanitizer_leave(&segment->sanitizer, &self->sanitizer, false);
+    strand_context_switch(&segment->outer_context, &segment->context, segment);
+    self->segment = segment->outer;
+    exchange_sanitizers(self, segment);
+    strand_sanitizer_arrive(&self->sanitizer, &segment->sanitizer);
+    if (split)
+        strand_split_load(outer_split);
+}
+
+static void do_with_room(struct strand *self, void (*work)(void *), void *argument)
+{
+    if (strand_segments_remaining(self, __builtin_frame_address(0)) >= ROOM_FOR_POOL)
+        work(argument);
+    else
+        strand_scheduler_call_on_carrier(self->scheduler, work, argument);
+}
+
+STRAND_OPAQUE int strand_segments_call(struct strand *self, size_t size_bytes, void (*fn)(void *),
+                                       void *arg)
+{
+    strand_scheduler *s = self->scheduler;
+    struct request request = {.self = self, .size_bytes = size_bytes};
+    do_with_room(self, obtain, &request);
+    if (request.status < 0)
+        return request.status;
+    struct strand_segment *segment = request.segment;
+    segment->fn = fn;
+    segment->arg = arg;
+    s->segment_bytes += segment->stack.size_bytes;
+    strand_counter_add(&s->segments_linked, 1);
+    enter(self, segment);
+    do_with_room(self, give_back, segment);
+    return 0;
+}
+
+void strand_segments_release(struct strand *strand)
+{
+    while (strand->segment) {
+        struct strand_segment *segment = strand->segment;
+        strand->segment = segment->outer;
+        exchange_sanitizers(strand, segment);
+        give_back(segment);
+    }
+    if (strand->split) {
+        strand_scheduler *s = strand->scheduler;
+        uint64_t split = strand_split_release(strand->split);
+        strand_counter_add(&s->segments_linked, split);
+        strand_counter_add(&s->segments_freed, split);
+    }
+}
+
+/* -- walking -- */
+
+/* The frames of one segment from sp on, and the block above them. */
+static void walk_one(void **split, const void *sp, const void *block, const void *block_end,
+                     strand_range_visitor visit, void *context)
+{
+    if (!split) {
+        visit(context, sp, block_end);
+        return;
+    }
+    strand_split_walk(split, sp, visit, context);
+    visit(context, block, block_end);
+}
+
+static void walk_from(const struct strand *strand, void **split, const void *sp,
+                      strand_range_visitor visit, void *context)
+{
+    for (struct strand_segment *segment = strand->segment; segment; segment = segment->outer) {
+        walk_one(split, sp, segment, segment + 1, visit, context);
+        sp = strand_context_sp(&segment->outer_context);
+        if (split)
+            split = segment->outer ? segment->outer->split : strand->split;
+    }
+    walk_one(split, sp, strand, strand + 1, visit, context);
+    if (strand->local_count)
+        visit(context, strand->locals, strand->locals + strand->local_count);
+    for (const struct strand_deferred *d = strand->deferred; d; d = d->next)
+        visit(context, d, d + 1);
+}
+
+void strand_segments_walk(const struct strand *strand, strand_range_visitor visit, void *context)
+{
+    void **split = NULL;
+    if (strand->split)      /* of kind STRAND_SPLIT, and begun */
+        split = strand->segment ? strand->segment->split : strand->split;
+    walk_from(strand, split, strand_context_sp(&strand->context), visit, context);
+}
+
+/* The frame of a callee lies below all that its caller has pushed. */
+static STRAND_OPAQUE void walk_here(const struct strand *self, strand_range_visitor visit,
+                                    void *context)
+{
+    void *split[STRAND_SPLIT_WORDS];
+    if (self->split)
+        strand_split_save(split);
+    walk_from(self, self->split ? split : NULL, __builtin_frame_address(0), visit, context);
+}
+
+STRAND_OPAQUE void strand_segments_walk_self(const struct strand *self, strand_range_visitor visit,
+                                             void *context)
+{
+    __builtin_unwind_init();      /* callee-saved registers into this frame */
+    walk_here(self, visit, context);
+    __asm__ volatile("" : : : "memory");      /* after which no tail call leaves this frame */
+}
