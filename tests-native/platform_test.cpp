@@ -356,6 +356,20 @@ TEST(Guard, shouldFaultByMprotect)
     EXPECT_GT(strand_guard_mprotect_cap(), 100u);
 }
 
+TEST(Guard, shouldInstallManyAtOnceAndOnlyThose)
+{
+    constexpr size_t count = 150;    // more than one system call's
+    size_t page = strand_pages_size();
+    void *base;
+    ASSERT_EQ(strand_pages_reserve(3 * count * page, &base), 0);
+    char *low = static_cast<char *>(base);
+    size_t installed = strand_guard_install_many(low, page, 3 * page, count);
+    EXPECT_TRUE(installed == 0 || installed == count) << installed;   // 0: an older kernel
+    for (size_t i = 0; i < 3 * count; i++)
+        EXPECT_EQ(guarded(low + i * page), i % 3 == 0 && i / 3 < installed) << "page " << i;
+    strand_pages_release(base, 3 * count * page);
+}
+
 TEST(Guard, shouldSurviveTrimmingOfTheStackAboveIt)
 {
     if (!strand_guard_lightweight_works())

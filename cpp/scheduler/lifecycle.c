@@ -39,6 +39,7 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->max_stack_bytes_all = options->max_stack_bytes_all;
     s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
     s->guards = choose_guards(options->guards);
+    s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
 }
@@ -83,6 +84,16 @@ static void init_fields(strand_scheduler *s)
     s->fork_epoch = strand_fork_epoch();
 }
 
+static int create_pool(strand_scheduler *s, struct strand_stack_pool **pool)
+{
+    const struct strand_stack_pool_options options = {
+        .guards = s->guards,
+        .control_bytes = STRAND_CONTROL_PLACE_BYTES,
+        .limit = s->stack_limit.max_bytes ? &s->stack_limit : NULL,
+    };
+    return strand_stack_pool_create(&options, pool);
+}
+
 int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out)
 {
     static const struct strand_scheduler_options defaults = {.size = sizeof defaults};
@@ -104,10 +115,10 @@ int strand_scheduler_create(const struct strand_scheduler_options *options, stra
     status = open_inbox(s);
     if (status < 0)
         goto destroy_loop;
-    status = strand_stack_pool_create(s->guards, &s->stacks);
+    status = create_pool(s, &s->stacks);
     if (status < 0)
         goto close_inbox;
-    status = strand_stack_pool_create(s->guards, &s->guest_stacks);
+    status = create_pool(s, &s->guest_stacks);
     if (status < 0)
         goto destroy_stacks;
     init_fields(s);

@@ -73,6 +73,7 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */
     unsigned spare_hosted_count;

@@ -100,6 +100,9 @@ struct strand {
     char name[STRAND_NAME_BYTES];
 };
 
+/* What it takes at the top of a stack, however it is aligned there. */
+#define STRAND_CONTROL_PLACE_BYTES (sizeof(struct strand) + 64)
+
 /* Blank block of a kind: no wait, no joiners, no name. The state is NEW. */
 void strand_control_init(struct strand *strand, enum strand_kind kind, strand_scheduler *scheduler);
 
