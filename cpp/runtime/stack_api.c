@@ -2,19 +2,29 @@
 /* The public header's part about stacks. */
 #include <strand/strand.h>
 
-#include "attributes.h"
-#include "segments.h"
-#include "self.h"
+#include <errno.h>
 
-size_t strand_stack_remaining(void)
+#include "attributes.h"
+#include "held.h"
+#include "segments.h"
+
+/* As strand_calling, without a call: for prologues, where each nanosecond and each byte of the
+ * frame counts. See held.h for who may. */
+static inline struct strand *calling(void)
 {
-    const struct strand *self = strand_calling();
+    strand_scheduler *s = strand_held_here;
+    return s ? s->current : NULL;
+}
+
+STRAND_OPAQUE size_t strand_stack_remaining(void)
+{
+    const struct strand *self = calling();
     return self ? strand_segments_remaining(self, __builtin_frame_address(0)) : 0;
 }
 
-int strand_call(size_t stack_bytes, void (*fn)(void *), void *arg)
+STRAND_OPAQUE int strand_call(size_t stack_bytes, void (*fn)(void *), void *arg)
 {
-    struct strand *self = strand_calling();
+    struct strand *self = calling();
     if (!self)
         return -EPERM;
     if (!fn || stack_bytes == 0 || stack_bytes > SIZE_MAX / 4)
@@ -29,15 +39,14 @@ int strand_call(size_t stack_bytes, void (*fn)(void *), void *arg)
  * Twice what was asked for, since the frame of the function that asks lies above the question, and
  * it asks again on the further segment.
  */
-int strand_grow(size_t stack_bytes, void (*fn)(void *), void *arg)
+STRAND_OPAQUE int strand_grow(size_t stack_bytes, void (*fn)(void *), void *arg)
 {
-    struct strand *self = strand_calling();
+    struct strand *self = calling();
     if (!self || strand_segments_fit(self, __builtin_frame_address(0), stack_bytes))
         return 0;
     if (!fn || stack_bytes > SIZE_MAX / 8)
         return -EINVAL;
-    int status =
-        strand_segments_call(self, 2 * stack_bytes + 2 * STRAND_LINK_BYTES, fn, arg);
+    int status = strand_segments_call(self, 2 * stack_bytes + 2 * STRAND_LINK_BYTES, fn, arg);
     return status < 0 ? status : 1;
 }
 

@@ -36,7 +36,6 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->default_stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
     s->max_stack_bytes = options->max_stack_bytes;
-    s->max_stack_bytes_all = options->max_stack_bytes_all;
     s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
     s->guards = choose_guards(options->guards);
     s->stack_limit.max_bytes = options->max_stack_bytes_all;

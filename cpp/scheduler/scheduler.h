@@ -101,7 +101,7 @@ struct strand_scheduler {
     int64_t grace_ns;
     bool grace_spent;                          /* the last run ended by it: shutdown grants none */
     size_t default_stack_bytes, max_strands;
-    size_t max_stack_bytes, max_stack_bytes_all, segment_bytes;   /* limits; linked now */
+    size_t max_stack_bytes;                    /* of one strand */
     uint64_t segments_linked, segments_freed;
     enum strand_kind native_kind;
     enum strand_stack_guards guards;

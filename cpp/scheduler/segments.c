@@ -13,46 +13,29 @@ enum { HEADER_ALIGN = 64 };
 #define DOUBLED_TO (8 * KIB * KIB)
 /* Below these the pool, which may have to map memory and to print, works on the carrier's stack. */
 #define ROOM_FOR_POOL (8 * KIB)
-/* What of a segment is not fn's: colour, control block's room, header, the frames before fn's. */
-#define OVERHEAD                                                                                   \
-    (KIB + sizeof(struct strand) + sizeof(struct strand_segment) + 3 * HEADER_ALIGN + KIB / 2)
+/* What of a segment is not fn's: the header, aligned, and the frames before fn's. */
+#define OVERHEAD (sizeof(struct strand_segment) + HEADER_ALIGN + KIB / 2)
 
 static struct strand_segment *place_header(const struct strand_stack *stack)
 {
+    uintptr_t top = (uintptr_t)strand_stack_frames_top(stack);
     uintptr_t mask = ~(uintptr_t)(HEADER_ALIGN - 1);
-    uintptr_t high = (uintptr_t)stack->low + stack->size_bytes;
-    uintptr_t control = (high - sizeof(struct strand)) & mask;
-    return (struct strand_segment *)((control - sizeof(struct strand_segment)) & mask);
-}
-
-/* What a limit leaves of what is used of it. */
-static size_t room(size_t limit, size_t used)
-{
-    if (!limit)
-        return SIZE_MAX;
-    return limit > used ? limit - used : 0;
+    return (struct strand_segment *)((top - sizeof(struct strand_segment)) & mask);
 }
 
 static size_t strand_bytes(const struct strand *self)
 {
-    return self->segment ? self->segment->strand_bytes : self->stack.size_bytes;
+    return self->segment ? self->segment->strand_bytes : strand_stack_counted_bytes(&self->stack);
 }
 
+/* What the strand's own limit leaves; the pool keeps the limit of all. */
 static size_t room_for(const struct strand *self)
 {
-    const strand_scheduler *s = self->scheduler;
-    size_t limit = self->max_stack_bytes ? self->max_stack_bytes : s->max_stack_bytes;
-    size_t own = room(limit, strand_bytes(self));
-    size_t all = room(s->max_stack_bytes_all, s->segment_bytes);
-    return own < all ? own : all;
-}
-
-/* TEMPORARY until the pool has it. */
-static int strand_stack_acquire_bytes(struct strand_stack_pool *pool, size_t size_bytes,
-                                      struct strand_stack *stack)
-{
-    int size_class = strand_stack_class_for(size_bytes);
-    return size_class < 0 ? -ENOMEM : strand_stack_acquire(pool, (unsigned)size_class, stack);
+    size_t limit = self->max_stack_bytes ? self->max_stack_bytes : self->scheduler->max_stack_bytes;
+    size_t used = strand_bytes(self);
+    if (!limit)
+        return SIZE_MAX;
+    return limit > used ? limit - used : 0;
 }
 
 static int acquire_within(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
@@ -61,23 +44,33 @@ static int acquire_within(const struct strand *self, size_t size_bytes, struct s
     if (size_bytes > most)
         return -EAGAIN;
     int status = strand_stack_acquire_bytes(self->scheduler->stacks, size_bytes, stack);
-    if (status == 0 && stack->size_bytes > most) {
+    if (status == 0 && strand_stack_counted_bytes(stack) > most) {
         strand_stack_release(stack);
         return -EAGAIN;
     }
     return status;
 }
 
+/* A refusal by the pool is told on standard error: where less would do, it is not asked. */
+static bool pool_has(const strand_scheduler *s, size_t size_bytes)
+{
+    const struct strand_stack_limit *limit = &s->stack_limit;
+    size_t used = __atomic_load_n(&limit->used_bytes, __ATOMIC_RELAXED);
+    return !limit->max_bytes || (used < limit->max_bytes && size_bytes <= limit->max_bytes - used);
+}
+
 /* Twice the last one's size where that can be had, else what is asked for. */
 static int acquire(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
 {
+    const struct strand_stack_pool *pool = self->scheduler->stacks;
     size_t least = size_bytes + OVERHEAD;
-    size_t last = self->segment ? self->segment->stack.size_bytes : self->stack.size_bytes;
+    size_t last = strand_stack_counted_bytes(self->segment ? &self->segment->stack : &self->stack);
     size_t doubled = last < DOUBLED_TO / 2 ? 2 * last : DOUBLED_TO;
-    int status = -EAGAIN;
-    if (doubled > least)
-        status = acquire_within(self, doubled, stack);
-    return status < 0 ? acquire_within(self, least, stack) : status;
+    size_t within = doubled - pool->control_bytes - STRAND_STACK_COLOUR_BYTES;
+    if (within > least && pool_has(self->scheduler, doubled) &&
+        acquire_within(self, within, stack) == 0)
+        return 0;
+    return acquire_within(self, least, stack);
 }
 
 /* The first frame of a segment: an exception that leaves fn finds no caller, and terminates. */
@@ -115,7 +108,7 @@ static void obtain(void *argument)
     segment->outer = self->segment;
     segment->strand = self;
     segment->stack = stack;
-    segment->strand_bytes = strand_bytes(self) + stack.size_bytes;
+    segment->strand_bytes = strand_bytes(self) + strand_stack_counted_bytes(&stack);
     strand_sanitizer_init(&segment->sanitizer, stack.low, frames);
     strand_context_prepare(&segment->context, stack.low, frames, begin);
     if (self->kind == STRAND_SPLIT)
@@ -133,7 +126,6 @@ static void give_back(void *argument)
     if (segment->strand->kind == STRAND_SPLIT)
         split = strand_split_release(segment->split);
     strand_sanitizer_destroy(&segment->sanitizer);
-    s->segment_bytes -= stack.size_bytes;
     strand_counter_add(&s->segments_linked, split);
     strand_counter_add(&s->segments_freed, split + 1);
     strand_stack_release(&stack);
@@ -184,7 +176,6 @@ STRAND_OPAQUE int strand_segments_call(struct strand *self, size_t size_bytes, v
     struct strand_segment *segment = request.segment;
     segment->fn = fn;
     segment->arg = arg;
-    s->segment_bytes += segment->stack.size_bytes;
     strand_counter_add(&s->segments_linked, 1);
     enter(self, segment);
     do_with_room(self, give_back, segment);
