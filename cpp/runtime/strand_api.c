@@ -34,7 +34,8 @@ void strand_exit(void *result)
 {
     struct strand *self = strand_calling();
     CHECK(self && !self->deferring);
-    self->result = result;
+    if (result)
+        strand_extras(self)->result = result;
     strand_scheduler_finish(self->scheduler, self);
 }
 

@@ -25,13 +25,16 @@ static struct strand_segment *place_header(const struct strand_stack *stack)
 
 static size_t strand_bytes(const struct strand *self)
 {
-    return self->segment ? self->segment->strand_bytes : strand_stack_counted_bytes(&self->stack);
+    const struct strand_segment *segment = strand_segments_inner(self);
+    return segment ? segment->strand_bytes : strand_stack_counted_bytes(&self->stack);
 }
 
 /* What the strand's own limit leaves; the pool keeps the limit of all. */
 static size_t room_for(const struct strand *self)
 {
-    size_t limit = self->max_stack_bytes ? self->max_stack_bytes : self->scheduler->max_stack_bytes;
+    size_t limit = self->has_extras ? self->extras.max_stack_bytes : 0;
+    if (!limit)
+        limit = self->scheduler->max_stack_bytes;
     size_t used = strand_bytes(self);
     if (!limit)
         return SIZE_MAX;
@@ -63,8 +66,9 @@ static bool pool_has(const strand_scheduler *s, size_t size_bytes)
 static int acquire(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
 {
     const struct strand_stack_pool *pool = self->scheduler->stacks;
+    const struct strand_segment *segment = strand_segments_inner(self);
     size_t least = size_bytes + OVERHEAD;
-    size_t last = strand_stack_counted_bytes(self->segment ? &self->segment->stack : &self->stack);
+    size_t last = strand_stack_counted_bytes(segment ? &segment->stack : &self->stack);
     size_t doubled = last < DOUBLED_TO / 2 ? 2 * last : DOUBLED_TO;
     size_t within = doubled - pool->control_bytes - STRAND_STACK_COLOUR_BYTES;
     if (within > least && pool_has(self->scheduler, doubled) &&
@@ -105,7 +109,7 @@ static void obtain(void *argument)
     struct strand_segment *segment = place_header(&stack);
     size_t frames = (size_t)((char *)segment - stack.low);
     segment->outer_context = (struct strand_context){0};
-    segment->outer = self->segment;
+    segment->outer = strand_segments_inner(self);
     segment->strand = self;
     segment->stack = stack;
     segment->strand_bytes = strand_bytes(self) + strand_stack_counted_bytes(&stack);
@@ -140,20 +144,19 @@ static void exchange_sanitizers(struct strand *self, struct strand_segment *segm
 
 static void enter(struct strand *self, struct strand_segment *segment)
 {
-    bool split = self->kind == STRAND_SPLIT;
-    void **outer_split = self->segment ? self->segment->split : self->split;
-    if (split) {
+    void **outer_split = strand_segments_split(self);
+    if (outer_split) {
         strand_split_save(outer_split);
         strand_split_load(segment->split);
     }
-    self->segment = segment;
+    strand_extras(self)->segment = segment;
     exchange_sanitizers(self, segment);
     strand_sanitizer_leave(&segment->sanitizer, &self->sanitizer, false);
     strand_context_switch(&segment->outer_context, &segment->context, segment);
-    self->segment = segment->outer;
+    self->extras.segment = segment->outer;
     exchange_sanitizers(self, segment);
     strand_sanitizer_arrive(&self->sanitizer, &segment->sanitizer);
-    if (split)
+    if (outer_split)
         strand_split_load(outer_split);
 }
 
@@ -182,17 +185,26 @@ STRAND_OPAQUE int strand_segments_call(struct strand *self, size_t size_bytes, v
     return 0;
 }
 
+void **strand_segments_split(const struct strand *strand)
+{
+    struct strand_segment *segment = strand_segments_inner(strand);
+    if (strand->kind != STRAND_SPLIT || !strand->has_extras)
+        return NULL;
+    return segment ? segment->split : strand->extras.split;
+}
+
+/* Of one that has extras. */
 void strand_segments_release(struct strand *strand)
 {
-    while (strand->segment) {
-        struct strand_segment *segment = strand->segment;
-        strand->segment = segment->outer;
+    struct strand_segment *segment;
+    while ((segment = strand->extras.segment)) {
+        strand->extras.segment = segment->outer;
         exchange_sanitizers(strand, segment);
         give_back(segment);
     }
-    if (strand->split) {
+    if (strand->extras.split) {
         strand_scheduler *s = strand->scheduler;
-        uint64_t split = strand_split_release(strand->split);
+        uint64_t split = strand_split_release(strand->extras.split);
         strand_counter_add(&s->segments_linked, split);
         strand_counter_add(&s->segments_freed, split);
     }
@@ -212,38 +224,44 @@ static void walk_one(void **split, const void *sp, const void *block, const void
     visit(context, block, block_end);
 }
 
+static void walk_extras(const struct strand_extras *extras, strand_range_visitor visit,
+                        void *context)
+{
+    if (extras->local_count)
+        visit(context, extras->locals, extras->locals + extras->local_count);
+    for (const struct strand_deferred *d = extras->deferred; d; d = d->next)
+        visit(context, d, d + 1);
+}
+
 static void walk_from(const struct strand *strand, void **split, const void *sp,
                       strand_range_visitor visit, void *context)
 {
-    for (struct strand_segment *segment = strand->segment; segment; segment = segment->outer) {
+    struct strand_segment *segment = strand_segments_inner(strand);
+    for (; segment; segment = segment->outer) {
         walk_one(split, sp, segment, segment + 1, visit, context);
         sp = strand_context_sp(&segment->outer_context);
         if (split)
-            split = segment->outer ? segment->outer->split : strand->split;
+            split = segment->outer ? segment->outer->split : strand->extras.split;
     }
     walk_one(split, sp, strand, strand + 1, visit, context);
-    if (strand->local_count)
-        visit(context, strand->locals, strand->locals + strand->local_count);
-    for (const struct strand_deferred *d = strand->deferred; d; d = d->next)
-        visit(context, d, d + 1);
+    if (strand->has_extras)
+        walk_extras(&strand->extras, visit, context);
 }
 
 void strand_segments_walk(const struct strand *strand, strand_range_visitor visit, void *context)
 {
-    void **split = NULL;
-    if (strand->split)      /* of kind STRAND_SPLIT, and begun */
-        split = strand->segment ? strand->segment->split : strand->split;
-    walk_from(strand, split, strand_context_sp(&strand->context), visit, context);
+    const void *sp = strand_context_sp(&strand->context);
+    walk_from(strand, strand_segments_split(strand), sp, visit, context);
 }
 
 /* The frame of a callee lies below all that its caller has pushed. */
 static STRAND_OPAQUE void walk_here(const struct strand *self, strand_range_visitor visit,
                                     void *context)
 {
-    void *split[STRAND_SPLIT_WORDS];
-    if (self->split)
-        strand_split_save(split);
-    walk_from(self, self->split ? split : NULL, __builtin_frame_address(0), visit, context);
+    void *words[STRAND_SPLIT_WORDS], **split = NULL;
+    if (self->kind == STRAND_SPLIT)
+        strand_split_save(split = words);
+    walk_from(self, split, __builtin_frame_address(0), visit, context);
 }
 
 STRAND_OPAQUE void strand_segments_walk_self(const struct strand *self, strand_range_visitor visit,

@@ -13,7 +13,7 @@
  *              | frames                 |
  *   slot low   +------------------------+
  *
- * The carrier's, as all of a strand. `strand->segment` is the innermost one; NULL: the first.
+ * The carrier's, as all of a strand. Its extras' `segment` is the innermost one; NULL: the first.
  */
 #ifndef STRAND_SCHEDULER_SEGMENTS_H
 #define STRAND_SCHEDULER_SEGMENTS_H
@@ -34,6 +34,9 @@ struct strand_segment {
     void *split[STRAND_SPLIT_WORDS];         /* of STRAND_SPLIT; valid while not running */
 };
 
+/* libgcc's words for where a strand stands; NULL: not of STRAND_SPLIT, or not begun. */
+void **strand_segments_split(const struct strand *strand);
+
 /* What linking a segment itself takes of the stack that is nearly full, sanitizers' part
  * included. */
 #if defined(STRAND_ASAN) || defined(STRAND_TSAN)
@@ -42,9 +45,16 @@ struct strand_segment {
 #define STRAND_LINK_BYTES ((size_t)1024)
 #endif
 
+/* The innermost one linked, or NULL. */
+static inline struct strand_segment *strand_segments_inner(const struct strand *self)
+{
+    return self->has_extras ? self->extras.segment : NULL;
+}
+
 static inline const char *strand_segments_low(const struct strand *self)
 {
-    return self->segment ? self->segment->stack.low : self->stack.low;
+    const struct strand_segment *segment = strand_segments_inner(self);
+    return segment ? segment->stack.low : self->stack_low;
 }
 
 /* Bytes below `here`, a place in the current segment of the strand that runs. */

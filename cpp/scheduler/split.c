@@ -10,26 +10,21 @@ _Static_assert(STRAND_SPLIT_WORDS * sizeof(void *) <= AREA_BYTES, "the words fit
 static void begin(struct strand *strand)
 {
     char *area = (char *)strand - AREA_BYTES;
-    size_t frames = (size_t)(area - strand->stack.low);
-    strand->split = (void **)area;
-    strand_split_prepare(strand->split, strand->stack.low, frames);
-    strand_context_prepare(&strand->context, strand->stack.low, frames, strand_context_begin);
-}
-
-static void **words_of(struct strand *strand)
-{
-    return strand->segment ? strand->segment->split : strand->split;
+    size_t frames = (size_t)(area - strand->stack_low);
+    strand_extras(strand)->split = (void **)area;
+    strand_split_prepare((void **)area, strand->stack_low, frames);
+    strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
 
 struct strand *strand_split_switch(strand_scheduler *s, struct strand *to)
 {
     void *carrier[STRAND_SPLIT_WORDS];
-    if (!to->split)
+    if (!to->begun)
         begin(to);
     strand_split_save(carrier);
-    strand_split_load(words_of(to));
+    strand_split_load(strand_segments_split(to));
     struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);
-    strand_split_save(words_of(came_from));
+    strand_split_save(strand_segments_split(came_from));
     strand_split_load(carrier);
     return came_from;
 }

@@ -183,15 +183,21 @@ static inline int strand_stack_acquire(struct strand_stack_pool *pool, unsigned 
 int strand_stack_acquire_bytes(struct strand_stack_pool *pool, size_t size_bytes,
                                struct strand_stack *stack);
 
+/* Gives a slot back by its top; false when that needs more care: then strand_stack_release. */
+static inline bool strand_stack_give(struct strand_stack_pool *pool, unsigned size_class, char *top)
+{
+    struct strand_stack_slots *slots = &pool->classes[size_class];
+    if (__builtin_expect(slots->free_count >= slots->give_below, 0))
+        return false;
+    slots->free[slots->free_count] = top;
+    strand_counter_add(&slots->free_count, 1);
+    return true;
+}
+
 static inline void strand_stack_release(struct strand_stack *stack)
 {
-    struct strand_stack_slots *slots = &stack->home->classes[stack->size_class];
-    if (__builtin_expect(slots->free_count >= slots->give_below, 0)) {
+    if (!strand_stack_give(stack->home, stack->size_class, stack->low + stack->size_bytes))
         strand_stack_release_slowly(stack);
-        return;
-    }
-    slots->free[slots->free_count] = stack->low + stack->size_bytes;
-    strand_counter_add(&slots->free_count, 1);
 }
 
 /* Where the frames of a stack begin that has no control block: what is above belongs to the strands

@@ -121,7 +121,7 @@ static void spill(struct strand_slot_cache *cache, unsigned keep)
     pthread_mutex_unlock(&lock);
 }
 
-static void give_back(struct strand_slot_cache *cache, struct strand_slot *slot)
+void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot)
 {
     struct strand_slot_cache of_its_own = {0};
     struct strand_slot_cache *into = cache ? cache : &of_its_own;
@@ -139,17 +139,28 @@ void strand_slot_cache_spill(struct strand_slot_cache *cache)
     spill(cache, 0);
 }
 
-struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
-                                      struct strand *strand)
+static struct strand_slot *bind(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                struct strand *strand)
 {
     struct strand_slot *slot = take_any(cache);
     if (!slot)
         return NULL;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELEASE);
     slot->strand = strand;
-    strand->id = word_of(generation_of(word), slot->number);
-    atomic_store_explicit(&slot->word, word_of(generation_of(word), STRAND_POST_LIVE),
+    slot->bound = (struct strand_link){0};
+    return slot;
+}
+
+struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                      struct strand *strand)
+{
+    struct strand_slot *slot = strand->id ? slot_at(strand_id_slot(strand->id))
+                                          : bind(cache, scheduler, strand);
+    if (!slot)
+        return NULL;
+    uint32_t generation = generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed));
+    strand->id = word_of(generation, slot->number);
+    atomic_store_explicit(&slot->word, word_of(generation, STRAND_POST_LIVE),
                           memory_order_release);
     return slot;
 }
@@ -225,25 +236,23 @@ unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_s
     uint64_t before = atomic_fetch_and(&slot->word, ~(uint64_t)(POSTS | STRAND_POST_POSTED));
     CHECK(before & STRAND_POST_POSTED);
     if (!(before & (STRAND_POST_LIVE | STRAND_POST_KEPT)))
-        give_back(cache, slot);
+        strand_table_give(cache, slot);
     return (unsigned)before & (POSTS | STRAND_POST_LIVE);
 }
 
-unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
-                         void *result)
+unsigned strand_slot_end(struct strand_slot *slot, bool keep, void *result)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     uint64_t after;
     CHECK(word & STRAND_POST_LIVE);
-    slot->result = result;
+    if (keep)
+        slot->result = result;
     do {
         /* Generation 0 is never used, so that no id is below 2^32. */
         uint32_t generation = generation_of(word) + 1 ? generation_of(word) + 1 : 1;
         after = word_of(generation, ((unsigned)word & STRAND_POST_POSTED) |
                                         (keep ? STRAND_POST_KEPT : 0));
     } while (!atomic_compare_exchange_weak(&slot->word, &word, after));
-    if (!(after & (STRAND_POST_POSTED | STRAND_POST_KEPT)))
-        give_back(cache, slot);
     return (unsigned)word;
 }
 
@@ -259,7 +268,7 @@ bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot
     } while (!atomic_compare_exchange_weak(&slot->word, &word,
                                            word & ~(uint64_t)STRAND_POST_KEPT));
     if (!(word & STRAND_POST_POSTED))
-        give_back(cache, slot);
+        strand_table_give(cache, slot);
     *result = kept;
     return true;
 }

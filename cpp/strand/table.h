@@ -9,8 +9,11 @@
  *
  * What another thread wants of a strand it posts: bits in `word`, set by compare-and-set only while
  * the generation is the id's, and the entry goes into its scheduler's inbox (once: POSTED). When a
- * strand ends its carrier moves the generation on; an entry still POSTED then is given back when
- * the inbox comes to it.
+ * strand ends its carrier moves the generation on.
+ *
+ * An entry is bound to a control block and serves one strand after the other there, so that a spawn
+ * on a pooled stack looks for none. Two ends part them: one whose result is KEPT, and one whose
+ * entry is still POSTED; such an entry is given back when that is over.
  */
 #ifndef STRAND_STRAND_TABLE_H
 #define STRAND_STRAND_TABLE_H
@@ -20,6 +23,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "list.h"
 
 enum strand_post {
     STRAND_POST_POSTED = 1,     /* in the inbox, or on the way into it */
@@ -41,6 +45,7 @@ struct strand_slot {
     struct strand_slot *_Atomic next;      /* in an inbox, or in a free list */
     void *result;                          /* valid while KEPT */
     uint32_t number;
+    struct strand_link bound;              /* among its scheduler's own; the holder's, 0 while none */
 };
 
 /* A free list of one holder, refilled from and spilled to the process's. */
@@ -52,9 +57,12 @@ struct strand_slot_cache {
 static inline uint32_t strand_id_slot(strand_id id) { return (uint32_t)id; }
 static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id >> 32); }
 
-/* An entry for `strand`, LIVE under a new generation; NULL: no memory. cache NULL: any thread. */
+/* The entry bound to `strand`, or a free one that is now, LIVE under a new generation, which is
+ * strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
+/* To the free ones: an ended entry bound to no block any more. cache NULL: any thread. */
+void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
 /* NULL for a slot never given out. Any thread. */
@@ -81,12 +89,11 @@ bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
 
 /*
  * The end of the generation; `keep`: its result stays for the first strand_slot_take_result.
- * Returns the bits it had. The entry goes back to the free ones when it is neither KEPT nor POSTED
- * any more: here, in take_result, or in strand_slot_take_posts (which then returns 0 bits with no
- * LIVE).
+ * Returns the bits it had. An entry that is then KEPT or POSTED must be bound no more: it goes back
+ * to the free ones in take_result, which may be any thread's and at once, or in
+ * strand_slot_take_posts (which then returns 0 bits with no LIVE).
  */
-unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
-                         void *result);
+unsigned strand_slot_end(struct strand_slot *slot, bool keep, void *result);
 /* The kept result of an ended id; false when there is none (any more). Any thread. */
 bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
                              strand_id id, void **result);
