@@ -27,10 +27,10 @@
 #include "asm.h"
 
     .section .rodata.cst16, "aM", @progbits, 16
-    .p2align 4      /*    round to nearest        flush to zero denormals are zero */
-.Lleft:     .long   0x3f800000, 0x3f800000, 0x00c00000, 0x00000001
-.Lright:    .long   0x33c00000, 0x33000000, 0x80800000, 0x00000000
-.Lplain:    .long   0x3f800001, 0x3f800000, 0x00400000, 0x00000001
+    .p2align 4
+.Lleft:     .long   ASK_LEFT
+.Lright:    .long   ASK_RIGHT
+.Lplain:    .long   ASK_PLAIN
 
     .text
 

@@ -7,16 +7,13 @@
 
 int strand_spawn(strand_scheduler *s, strand_entry entry, void *argument, strand_id *id)
 {
-    return strand_spawn_with(s, NULL, entry, argument, id);
+    return strand_scheduler_spawn_plain(s, entry, argument, id);
 }
 
 int strand_spawn_with(strand_scheduler *s, const struct strand_options *options,
                       strand_entry entry, void *argument, strand_id *id)
 {
-    strand_scheduler *held = strand_scheduler_held();
-    if (!s && !held)
-        return -EPERM;
-    return strand_scheduler_spawn(held, s ? s : held, options, entry, argument, id);
+    return strand_scheduler_spawn(strand_scheduler_held(), s, options, entry, argument, id);
 }
 
 void strand_yield(void)

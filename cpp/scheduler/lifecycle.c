@@ -192,7 +192,7 @@ static void abandon(struct strand *strand, void *context)
 {
     strand_scheduler *s = context;
     struct strand_slot *slot = strand_table_find(strand->id);
-    if (strand_slot_end(slot, false, NULL) & STRAND_POST_WATCHED)
+    if (strand_slot_end(slot) & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, strand->id, NULL);
 }
 

@@ -52,7 +52,7 @@ static bool widen(struct strand_ready_queue *queue)
 void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *strand)
 {
     if (!queue->more_first && widen(queue)) {
-        strand_ready_push(queue, strand);
+        queue->ring[queue->tail++ & queue->mask] = strand;
         return;
     }
     strand->next = NULL;

@@ -39,14 +39,6 @@ static inline bool strand_ready_full(const struct strand_ready_queue *queue)
     return queue->tail - queue->head > queue->mask || queue->more_first;
 }
 
-static inline void strand_ready_push(struct strand_ready_queue *queue, struct strand *strand)
-{
-    if (strand_ready_full(queue))
-        strand_ready_push_slowly(queue, strand);
-    else
-        queue->ring[queue->tail++ & queue->mask] = strand;
-}
-
 /* NULL when empty; it stays. */
 static inline struct strand *strand_ready_first(const struct strand_ready_queue *queue)
 {

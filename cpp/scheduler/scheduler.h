@@ -16,6 +16,7 @@
 #ifndef STRAND_SCHEDULER_SCHEDULER_H
 #define STRAND_SCHEDULER_SCHEDULER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -124,9 +125,14 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
 
 /* -- spawn and end (spawn.c) -- */
 /* held: the scheduler whose holder the caller is, or NULL. */
+/* -EPERM: neither is there. */
 int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            const struct strand_options *options, strand_entry entry, void *argument,
                            strand_id *id);
+
+/* The same without options; quick on the caller's own scheduler. */
+int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry entry, void *argument,
+                                 strand_id *id);
 
 /* -- wake, cancel from anywhere (post.c); held as above -- */
 int strand_scheduler_wake(strand_scheduler *held, strand_id id);
@@ -197,7 +203,6 @@ void strand_inbox_drain(strand_scheduler *s);
 int strand_scheduler_retry(strand_id id);                     /* any thread: POST_RETRY */
 void strand_cancel_here(struct strand *strand);
 void strand_wake_here(struct strand *strand);
-int strand_scheduler_may_spawn(strand_scheduler *s);          /* 0, -ECANCELED, -EAGAIN */
 void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot);   /* into the living */
 /* Parts a block from its table entry, which is given back when it is not in use any more. */
@@ -249,9 +254,22 @@ static inline bool strand_scheduler_budget_spent(const strand_scheduler *s)
 static inline void strand_ready_append(strand_scheduler *s, struct strand *strand)
 {
     strand_become(strand, STRAND_READY);
-    strand_ready_push(&s->ready, strand);
-    if (s->ready.more_first)
-        strand_scheduler_grant(s, 0);
+    if (strand_ready_full(&s->ready)) {
+        strand_ready_push_slowly(&s->ready, strand);
+        if (s->ready.more_first)
+            strand_scheduler_grant(s, 0);
+    } else {
+        s->ready.ring[s->ready.tail++ & s->ready.mask] = strand;
+    }
+}
+
+/* 0, -ECANCELED, -EAGAIN. */
+static inline int strand_scheduler_may_spawn(strand_scheduler *s)
+{
+    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
+        return -ECANCELED;
+    uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
+    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
 }
 
 static inline void strand_scheduler_flush(strand_scheduler *s)

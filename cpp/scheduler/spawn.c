@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attributes.h"
+#include "held.h"
 #include "segments.h"
 
 /* The control block at the top of its stack; the frames lie below it. */
@@ -42,7 +44,7 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     return block;
 }
 
-static void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
+static inline void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
                   strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
@@ -57,12 +59,17 @@ static void build(strand_scheduler *s, struct strand *strand, const struct stran
     strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
 
+static inline void count_in(strand_scheduler *s)
+{
+    strand_counter_add(&s->live, 1);
+    strand_counter_add(&s->spawned, 1);
+}
+
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
 {
     if (!slot->bound.next)
         strand_list_append(&s->bound, &slot->bound);
-    strand_counter_add(&s->live, 1);
-    strand_counter_add(&s->spawned, 1);
+    count_in(s);
 }
 
 void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
@@ -130,20 +137,15 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
     return 0;
 }
 
-int strand_scheduler_may_spawn(strand_scheduler *s)
-{
-    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
-        return -ECANCELED;
-    uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
-    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
-}
-
 int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            const struct strand_options *options, strand_entry entry, void *argument,
                            strand_id *id)
 {
     strand_id ignored;
-    if (!s || !entry || (options && options->size < sizeof *options))
+    if (!s && !held)
+        return -EPERM;
+    s = s ? s : held;
+    if (!entry || (options && options->size < sizeof *options))
         return -EINVAL;
     int size_class = (int)s->default_class;
     if (options && options->stack_bytes)
@@ -158,6 +160,32 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
     return held == s
                ? spawn_here(s, options, (unsigned)size_class, entry, argument, id)
                : spawn_from_outside(s, options, (unsigned)size_class, entry, argument, id);
+}
+
+/*
+ * The common case is in one piece: a stack that has served the default class before, whose block
+ * knows its place and has its table entry. Nothing is called but strand_context_prepare.
+ */
+STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry entry,
+                                               void *argument, strand_id *id)
+{
+    strand_scheduler *held = strand_held_here;
+    if (held && (!s || s == held) && entry && strand_scheduler_may_spawn(held) == 0) {
+        char *top = strand_stack_take(held->stacks, held->default_class);
+        struct strand *strand = top ? block_below(top) : NULL;
+        if (strand && strand->id) {
+            build(held, strand, NULL, entry, argument);
+            strand_slot_begin(strand_table_find(strand->id), strand);
+            count_in(held);
+            strand_ready_append(held, strand);
+            if (id)
+                *id = strand->id;
+            return 0;
+        }
+        if (top)
+            strand_stack_give(held->stacks, held->default_class, top);
+    }
+    return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
 }
 
 void strand_arrive(struct strand *strand)
@@ -179,28 +207,33 @@ static bool hand_result_on(struct strand *strand)
     return keep;
 }
 
+/* The entry serves the block no more. */
+static void part(struct strand *strand, struct strand_slot *slot)
+{
+    strand_link_remove(&slot->bound);
+    strand->id = 0;
+}
+
 void strand_scheduler_end(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     strand_id id = strand->id;
     struct strand_slot *slot = strand_table_find(id);
-    bool keep = strand->has_extras && hand_result_on(strand);
     void *result = strand->has_extras ? strand->extras.result : NULL;
+    bool keep = strand->has_extras && hand_result_on(strand);
 
-    strand_become(strand, STRAND_FINISHED);
-    if (keep) {      /* from then on any thread may give the entry to any other block */
+    strand_move(strand, STRAND_RUNNING, STRAND_FINISHED);
+    if (keep) {      /* before any thread can take the result, and give the entry to any block */
         s->results_kept++;
-        strand_link_remove(&slot->bound);
-        strand->id = 0;
+        part(strand, slot);
     }
-    unsigned posts = strand_slot_end(slot, keep, result);
-    if (posts & STRAND_POST_POSTED) {
-        s->undelivered++;
-        strand_link_remove(&slot->bound);
-        strand->id = 0;
-    }
+    unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
     strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
+    if (posts & STRAND_POST_POSTED) {
+        s->undelivered++;
+        part(strand, slot);
+    }
     if (posts & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, id, result);
 }

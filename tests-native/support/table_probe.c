@@ -15,7 +15,7 @@ static probe_slot *take(struct strand_slot_cache *from)
 /* As the scheduler does. */
 static void end(struct strand_slot_cache *into, probe_slot *slot, bool keep, void *result)
 {
-    unsigned posts = strand_slot_end(slot, keep, result);
+    unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
     if (!keep && !(posts & STRAND_POST_POSTED))
         strand_table_give(into, slot);
 }
@@ -23,7 +23,7 @@ static void end(struct strand_slot_cache *into, probe_slot *slot, bool keep, voi
 probe_slot *probe_take(void) { return take(&cache); }
 probe_slot *probe_take_uncached(void) { return take(NULL); }
 probe_slot *probe_take_bound(void) { return strand_table_take(&cache, NULL, &blank); }
-void probe_end_bound(probe_slot *slot) { strand_slot_end(slot, false, NULL); }
+void probe_end_bound(probe_slot *slot) { strand_slot_end(slot); }
 uint64_t probe_id(probe_slot *slot) { return strand_slot_id(slot); }
 bool probe_is(uint64_t id) { return strand_slot_is(strand_table_find(id), id); }
 
