@@ -66,9 +66,8 @@ static bool pool_has(const strand_scheduler *s, size_t size_bytes)
 static int acquire(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
 {
     const struct strand_stack_pool *pool = self->scheduler->stacks;
-    const struct strand_segment *segment = strand_segments_inner(self);
     size_t least = size_bytes + OVERHEAD;
-    size_t last = strand_stack_counted_bytes(segment ? &segment->stack : &self->stack);
+    size_t last = strand_stack_counted_bytes(strand_segments_stack(self));
     size_t doubled = last < DOUBLED_TO / 2 ? 2 * last : DOUBLED_TO;
     size_t within = doubled - pool->control_bytes - STRAND_STACK_COLOUR_BYTES;
     if (within > least && pool_has(self->scheduler, doubled) &&

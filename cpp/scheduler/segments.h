@@ -51,6 +51,14 @@ static inline struct strand_segment *strand_segments_inner(const struct strand *
     return self->has_extras ? self->extras.segment : NULL;
 }
 
+/* The stack it stands on. */
+static inline const struct strand_stack *strand_segments_stack(const struct strand *self)
+{
+    const struct strand_segment *segment = strand_segments_inner(self);
+    return segment ? &segment->stack : &self->stack;
+}
+
+/* Its lowest address; of the first segment without a look beyond the block's first line. */
 static inline const char *strand_segments_low(const struct strand *self)
 {
     const struct strand_segment *segment = strand_segments_inner(self);
