@@ -25,6 +25,7 @@
 #include "loop.h"
 #include "ready.h"
 #include "table.h"
+#include "trim.h"
 
 /* A binary heap by (deadline, sequence). */
 struct strand_timers {
@@ -72,6 +73,7 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */

@@ -8,12 +8,6 @@
 #include "held.h"
 #include "segments.h"
 
-/* The control block at the top of its stack; the frames lie below it. */
-static struct strand *block_below(char *top)
-{
-    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
-}
-
 static void set_name(struct strand *strand, const char *name)
 {
     if (!name)
@@ -28,7 +22,7 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     struct strand_stack stack;
     char *top = strand_stack_take(pool, size_class);
     if (top) {
-        struct strand *block = block_below(top);
+        struct strand *block = strand_control_at(top);
         if (block->stack_low)
             return block;
         strand_stack_describe(pool, size_class, top, &stack);
@@ -37,7 +31,7 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
         if (*status < 0)
             return NULL;
     }
-    struct strand *block = block_below(stack.low + stack.size_bytes);
+    struct strand *block = strand_control_at(stack.low + stack.size_bytes);
     block->stack_low = stack.low;
     block->stack = stack;
     block->size_class = (uint8_t)stack.size_class;
@@ -172,7 +166,7 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
     strand_scheduler *held = strand_held_here;
     if (held && (!s || s == held) && entry && strand_scheduler_may_spawn(held) == 0) {
         char *top = strand_stack_take(held->stacks, held->default_class);
-        struct strand *strand = top ? block_below(top) : NULL;
+        struct strand *strand = top ? strand_control_at(top) : NULL;
         if (strand && strand->id) {
             build(held, strand, NULL, entry, argument);
             strand_slot_begin(strand_table_find(strand->id), strand);

@@ -123,6 +123,12 @@ struct strand {
 /* What it takes at the top of a stack, which is a multiple of 64. */
 #define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)
 
+/* Where it stands on the stack with this top; the frames lie below it. */
+static inline struct strand *strand_control_at(char *top)
+{
+    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
+}
+
 /* Blank block of a kind. The state is NEW; the id is what it was. */
 static inline void strand_control_init(struct strand *strand, enum strand_kind kind,
                                        strand_scheduler *scheduler)
