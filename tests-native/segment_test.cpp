@@ -408,15 +408,22 @@ TEST_F(Segment, shouldDiveAGibibyteByCallsAndComeBack)
         GTEST_SKIP() << "sanitizers' frames are several times as large: over 4 GiB";
     if (under_valgrind())
         GTEST_SKIP() << "takes minutes under valgrind";
+    static constexpr int64_t MS = 1000000;
     Dive dive_{10'000'000};
     size_t before = resident_bytes();
-    spawn_small([&] { dive(&dive_); });
+    strand_id diver = spawn_small([&] { dive(&dive_); });
+    spawn([=] {
+        EXPECT_EQ(strand_join(diver, STRAND_FOREVER, nullptr), 0);
+        int64_t until = strand_now_ns() + 10'000 * MS;
+        while (resident_bytes() > before + 16 * KIB * KIB && strand_now_ns() < until)
+            strand_sleep(20 * MS);
+        EXPECT_LT(resident_bytes(), before + 16 * KIB * KIB);
+    });
     EXPECT_EQ(run(), 0);
     EXPECT_EQ(dive_.failed, 0u);
     EXPECT_EQ(dive_.left, dive_.frames);
     EXPECT_GE(linked(), 128u);
     EXPECT_LT(linked(), 200u);
-    (void)before;
 }
 
 // -- walking --------------------------------------------------------------------------------------
