@@ -25,4 +25,11 @@ inline bool under_valgrind()
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
+// By qemu-user; CMake sets it for cross builds. It has no ptrace and no lightweight guards, and no
+// program of the other machine can be started but by its name.
+inline bool emulated()
+{
+    return getenv("STRAND_TEST_EMULATED");
+}
+
 #endif

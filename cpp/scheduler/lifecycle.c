@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "guard.h"
+#include "overflow.h"
 #include "scheduler.h"
 
 enum { DEFAULT_STACK_BYTES = 256 * 1024, DEFAULT_POLL_BOUND = 1024 };
@@ -37,6 +38,7 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->guards = choose_guards(options->guards);
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
+    s->overflow.wanted = !options->no_overflow_report;
 }
 
 static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
@@ -137,6 +139,7 @@ void strand_scheduler_destroy(strand_scheduler *s)
 {
     CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
     wait_for_posters(s);
+    strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
     strand_hosted_free_blocks(s);

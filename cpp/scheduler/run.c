@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "overflow.h"
 #include "scheduler.h"
 #include "wait.h"
 
@@ -29,6 +30,7 @@ int strand_scheduler_enter(strand_scheduler *s)
         sched_yield();
     }
     strand_scheduler_hold(s);
+    strand_overflow_enter(s);
     s->errno_place = &errno;
     s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();
@@ -39,6 +41,7 @@ int strand_scheduler_enter(strand_scheduler *s)
 void strand_scheduler_leave(strand_scheduler *s)
 {
     strand_scheduler_hold(NULL);
+    strand_overflow_leave(s);
     if (s->stop_deadline_ns)
         atomic_store(&s->inbox.stop_requested, 0);
     s->stop_deadline_ns = 0;

@@ -104,6 +104,12 @@ struct strand_scheduler {
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
     uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
 
+    struct {
+        bool wanted;                           /* by its options */
+        bool watched;                          /* this scheduler has asked for the handler */
+        struct strand_fault_stack *stack;      /* for the carrier's handlers */
+    } overflow;
+
     strand_scheduler *next_abandoned;
 
     struct strand_scheduler_hooks hooks;

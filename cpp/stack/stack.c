@@ -299,3 +299,24 @@ void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand
     out->pooled = atomic_load_explicit(&pool->pooled, memory_order_relaxed);
     out->bytes_reserved = atomic_load_explicit(&pool->bytes_reserved, memory_order_relaxed);
 }
+
+const char *strand_stack_guard_low(const struct strand_stack *stack)
+{
+    return stack->low - stack->home->classes[stack->size_class].guard_bytes;
+}
+
+size_t strand_stack_usable_bytes(const struct strand_stack *stack)
+{
+    return stack->home->classes[stack->size_class].usable_bytes;
+}
+
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address)
+{
+    for (int class = 0; class < CLASSES; class++) {
+        const struct slots *slots = &pool->classes[class];
+        for (const struct arena *arena = slots->arenas; arena; arena = arena->next)
+            if ((uintptr_t)address - (uintptr_t)arena->base < arena->slots * slot_bytes(slots))
+                return true;
+    }
+    return false;
+}

@@ -17,6 +17,7 @@
 #ifndef STRAND_STACK_STACK_H
 #define STRAND_STACK_STACK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,12 @@ int strand_stack_acquire(struct strand_stack_pool *pool, unsigned size_class,
 void strand_stack_release(struct strand_stack *stack);
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out);
+
+/* For a fault's handler, which reads memory only: where the guard begins (low itself where there is
+ * none), the usable bytes of its class, and whether an address lies in any slot of a pool. */
+const char *strand_stack_guard_low(const struct strand_stack *stack);
+size_t strand_stack_usable_bytes(const struct strand_stack *stack);
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address);
 
 /* "lightweight", "mprotect" or "none". */
 const char *strand_stack_guards_name(enum strand_stack_guards guards);
