@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The handler that reports overflows stands in front of others: every fault that is no overflow
 // goes to them as it went before, and all is as it was when it is gone.
+#include <dlfcn.h>
 #include <signal.h>
 #include <strand/strand.h>
 
@@ -314,7 +315,8 @@ TEST_F(FaultTest, shouldPutEverythingBackWithTheLastScheduler)
     install(open_the_page, SA_NODEFER);
     struct sigaction segv = action_now(), bus = action_now(SIGBUS);
     strand_scheduler *one = open_scheduler(), *two = open_scheduler();
-    EXPECT_TRUE(same(action_now(), segv));      // only a run wants it
+    EXPECT_EQ(strand_scheduler_run(one), 0);
+    EXPECT_TRUE(same(action_now(), segv));      // only a native strand wants it
     run_to_the_end(one, [](void *) {});
     run_to_the_end(two, [](void *) {});
     EXPECT_FALSE(same(action_now(), segv));
@@ -382,6 +384,26 @@ TEST_F(FaultTest, shouldLeaveALaterHandlerInFront)
     sigaction(SIGSEGV, &found_by_the_later, nullptr);      // so that it can go
     EXPECT_EQ(strand_scheduler_shutdown(s), 0);
     EXPECT_EQ(action_now().sa_sigaction, open_the_page);
+}
+
+// What its user forgot to shut down.
+TEST_F(FaultTest, shouldStayInMemoryWithItsHandler)
+{
+    install(open_the_page, 0);
+    Outcome outcome = in_child([] {
+        void *library = dlopen(STRAND_TEST_LIBRARY, RTLD_NOW);
+        auto init = reinterpret_cast<decltype(&strand_scheduler_init)>(
+            dlsym(library, "strand_scheduler_init"));
+        auto spawn = reinterpret_cast<decltype(&strand_spawn)>(dlsym(library, "strand_spawn"));
+        auto run = reinterpret_cast<decltype(&strand_scheduler_run)>(
+            dlsym(library, "strand_scheduler_run"));
+        strand_scheduler *s = nullptr;
+        if (init(nullptr, &s) != 0 || spawn(s, [](void *) {}, nullptr, nullptr) != 0 ||
+            run(s) != 0 || action_now().sa_sigaction == open_the_page || dlclose(library) != 0)
+            _exit(1);
+        *static_cast<volatile char *>(closed_page()) = 1;
+    });
+    EXPECT_TRUE(outcome.exited_with(CAME_TO_ITS_END)) << outcome;
 }
 
 // ---- Alternate stacks ----------------------------------------------------------------------------

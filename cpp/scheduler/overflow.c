@@ -138,8 +138,9 @@ static bool look(const void *address)
 
 /* ---- On and off -------------------------------------------------------------------------------- */
 
-void strand_overflow_enter(strand_scheduler *s)
+void strand_overflow_arm(strand_scheduler *s)
 {
+    s->overflow.armed = true;
     if (!s->overflow.wanted)
         return;
     if (!s->overflow.watched)
@@ -150,10 +151,11 @@ void strand_overflow_enter(strand_scheduler *s)
         strand_fault_stack_give(s->overflow.stack);
 }
 
-void strand_overflow_leave(strand_scheduler *s)
+void strand_overflow_disarm(strand_scheduler *s)
 {
-    if (s->overflow.stack && !strand_fault_stack_take_back(s->overflow.stack))
+    if (s->overflow.armed && s->overflow.stack && !strand_fault_stack_take_back(s->overflow.stack))
         s->overflow.stack = NULL;
+    s->overflow.armed = false;
 }
 
 void strand_overflow_close(strand_scheduler *s)

@@ -9,10 +9,13 @@
 
 #include "scheduler.h"
 
-/* The calling thread becomes the carrier of `s`, and no longer is. Where memory is short it runs
- * without a report. */
-void strand_overflow_enter(strand_scheduler *s);
-void strand_overflow_leave(strand_scheduler *s);
+/*
+ * Before the first native strand of a run, on the carrier's thread: a process whose strands are all
+ * Java's keeps its signals to itself. Where memory is short the run goes on without a report.
+ * Disarmed, by the same thread, at the end of the run.
+ */
+void strand_overflow_arm(strand_scheduler *s);
+void strand_overflow_disarm(strand_scheduler *s);
 
 /* `s` goes; what it asked for goes with the last that asked. */
 void strand_overflow_close(strand_scheduler *s);

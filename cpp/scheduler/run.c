@@ -30,7 +30,6 @@ int strand_scheduler_enter(strand_scheduler *s)
         sched_yield();
     }
     strand_scheduler_hold(s);
-    strand_overflow_enter(s);
     s->errno_place = &errno;
     s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();
@@ -41,7 +40,7 @@ int strand_scheduler_enter(strand_scheduler *s)
 void strand_scheduler_leave(strand_scheduler *s)
 {
     strand_scheduler_hold(NULL);
-    strand_overflow_leave(s);
+    strand_overflow_disarm(s);
     if (s->stop_deadline_ns)
         atomic_store(&s->inbox.stop_requested, 0);
     s->stop_deadline_ns = 0;
@@ -165,6 +164,8 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
         }
         struct strand *next = strand_ready_take(s);
         if (next->kind == STRAND_NATIVE) {
+            if (!s->overflow.armed)
+                strand_overflow_arm(s);
             strand_scheduler_run_native(s, next);
             continue;
         }

@@ -93,6 +93,13 @@ struct strand_scheduler {
     void *call_argument;
     struct strand *caller;
 
+    struct {
+        bool armed;                            /* in this run a native strand has had the carrier */
+        bool wanted;                           /* by the options */
+        bool watched;                          /* this scheduler has asked for the handler */
+        struct strand_fault_stack *stack;      /* for handlers on the carrier */
+    } overflow;
+
     int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
     pthread_cond_t dump_served;
 
@@ -103,12 +110,6 @@ struct strand_scheduler {
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
     uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
-
-    struct {
-        bool wanted;                           /* by its options */
-        bool watched;                          /* this scheduler has asked for the handler */
-        struct strand_fault_stack *stack;      /* for the carrier's handlers */
-    } overflow;
 
     strand_scheduler *next_abandoned;
 

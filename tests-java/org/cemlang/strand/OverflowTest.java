@@ -81,13 +81,19 @@ final class OverflowTest {
         }
     }
 
-    /** Everywhere: before a run, in a Java strand, on the carrier under a native one, after it. */
+    /**
+     * Everywhere: before a run, on the carrier under a native strand, whose turn is what brings our
+     * handler, in a Java strand, after the run, and in a run without a native strand.
+     */
     static final class CountsThenOverflows {
         public static void main(String[] words) {
             Faults.print("before");
             try (Support.Crew crew = new Support.Crew()) {
-                crew.spawn("java", () -> Faults.print("strand"));
                 NativeSupport.spawnCalling(crew.scheduler.handle(), () -> Faults.print("carrier"));
+                crew.spawn("java", () -> {
+                    Strands.yield();
+                    Faults.print("strand");
+                });
                 crew.run();
                 Faults.print("between");
                 crew.spawn("again", () -> Faults.print("again"));
@@ -112,7 +118,7 @@ final class OverflowTest {
     private void assertCountsAndReport(ChildJvm child) throws Exception {
         ChildJvm.Result result = child.run(CountsThenOverflows.class.getName());
         List<String> expected = new ArrayList<>();
-        for (String where : List.of("before", "strand", "carrier", "between", "again", "after")) {
+        for (String where : List.of("before", "carrier", "strand", "between", "again", "after")) {
             expected.add(where + " " + NULLS + " " + DEPTHS);
         }
         String counts = String.join("\n", expected) + "\n";
@@ -162,7 +168,7 @@ final class OverflowTest {
     static final class GoesAstray {
         public static void main(String[] words) throws Exception {
             Scheduler scheduler = Scheduler.open();
-            scheduler.spawn(() -> {});
+            NativeSupport.spawnCalling(scheduler.handle(), () -> {});
             scheduler.run();
             switch (System.getProperty("where")) {
                 case "carrier" -> NativeSupport.read(ADDRESS);
@@ -172,6 +178,7 @@ final class OverflowTest {
                     thread.join();
                 }
                 case "strand" -> {
+                    NativeSupport.spawnCalling(scheduler.handle(), () -> {});
                     scheduler.spawn(() -> NativeSupport.read(ADDRESS));
                     scheduler.run();
                 }
