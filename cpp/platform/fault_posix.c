@@ -66,7 +66,6 @@ static void handle(int number, siginfo_t *info, void *context)
     pass_on(atomic_load(&earlier_of[number == SIGBUS]), number, info, context);
     if (own)
         die_by_default(number, info);
-    errno = saved_errno;
 }
 
 /* ---- Installing -------------------------------------------------------------------------------- */
@@ -139,36 +138,36 @@ void strand_fault_unwatch(void)
 enum { STACK_BYTES = 256 * 1024 };
 
 /*
- *   pages  | guard | STACK_BYTES of stack |
+ *   one page | STACK_BYTES              | one page
+ *   guard    | low: the handlers' stack | this structure
  */
 struct strand_fault_stack {
-    char *pages;
-    size_t guard_bytes;
+    char *low;
     stack_t before;      /* while given */
     bool given;
 };
 
+static size_t mapped_bytes(void)
+{
+    return STACK_BYTES + 2 * strand_pages_size();
+}
+
 struct strand_fault_stack *strand_fault_stack_create(void)
 {
-    struct strand_fault_stack *stack = calloc(1, sizeof *stack);
-    if (!stack)
-        return NULL;
-    stack->guard_bytes = strand_pages_size();
     void *pages;
-    if (strand_pages_reserve(stack->guard_bytes + STACK_BYTES, &pages) < 0) {
-        free(stack);
+    if (strand_pages_reserve(mapped_bytes(), &pages) < 0)
         return NULL;
-    }
     /* Without it the stack serves as well, only less safely: mappings may have run out. */
-    (void)mprotect(pages, stack->guard_bytes, PROT_NONE);
-    stack->pages = pages;
+    (void)mprotect(pages, strand_pages_size(), PROT_NONE);
+    char *low = (char *)pages + strand_pages_size();
+    struct strand_fault_stack *stack = (struct strand_fault_stack *)(low + STACK_BYTES);
+    stack->low = low;
     return stack;
 }
 
 void strand_fault_stack_destroy(struct strand_fault_stack *stack)
 {
-    strand_pages_release(stack->pages, stack->guard_bytes + STACK_BYTES);
-    free(stack);
+    strand_pages_release(stack->low - strand_pages_size(), mapped_bytes());
 }
 
 void strand_fault_stack_give(struct strand_fault_stack *stack)
@@ -178,7 +177,7 @@ void strand_fault_stack_give(struct strand_fault_stack *stack)
         return;
     if (!(stack->before.ss_flags & SS_DISABLE) && stack->before.ss_size >= STACK_BYTES)
         return;
-    const stack_t ours = {.ss_sp = stack->pages + stack->guard_bytes, .ss_size = STACK_BYTES};
+    const stack_t ours = {.ss_sp = stack->low, .ss_size = STACK_BYTES};
     stack->given = sigaltstack(&ours, NULL) == 0;
 }
 
@@ -188,7 +187,7 @@ bool strand_fault_stack_take_back(struct strand_fault_stack *stack)
     if (!stack->given)
         return true;
     stack->given = false;
-    if (sigaltstack(NULL, &now) < 0 || now.ss_sp != stack->pages + stack->guard_bytes)
+    if (sigaltstack(NULL, &now) < 0 || now.ss_sp != stack->low)
         return false;
     return sigaltstack(&stack->before, NULL) == 0;
 }
