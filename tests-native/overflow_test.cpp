@@ -7,8 +7,8 @@
 #include <strand/strand.h>
 
 #include <cinttypes>
+#include <cstdio>
 #include <cstring>
-#include <regex>
 #include <thread>
 #include <vector>
 
@@ -101,21 +101,25 @@ TEST_P(OverflowOnTest, shouldNameTheStrandItsSegmentAndTheWayOut)
         strand_scheduler_run(s);
     });
     EXPECT_TRUE(died_of_the_fault(outcome)) << outcome;
-    char text[256];
-    snprintf(text, sizeof text,
-             "strand: stack overflow in strand %" PRIx64 " \"deep one\": its segment of %zu bytes "
-             "is full \\(fault at 0x[0-9a-f]+, ([0-9]+) bytes below it\\); raise stack_bytes, or "
-             "call deep code by strand_call\n",
-             *id.get(), bytes);
-    std::smatch match;
-    ASSERT_TRUE(std::regex_search(outcome.err, match, std::regex(text))) << outcome;
-    EXPECT_EQ(match.prefix().str(), "");
-    if (!sanitized) {
-        EXPECT_EQ(match.suffix().str(), "");
-    }
+    strand_id named = 0;
+    size_t said_bytes = 0, below_bytes = 0;
+    unsigned long address = 0;
+    int length = 0;
+    sscanf(outcome.err.c_str(),
+           "strand: stack overflow in strand %" SCNx64 " \"deep one\": its segment of %zu bytes is "
+           "full (fault at 0x%lx, %zu bytes below it); raise stack_bytes, or call deep code by "
+           "strand_call%n",
+           &named, &said_bytes, &address, &below_bytes, &length);
+    ASSERT_GT(length, 0) << outcome;
+    EXPECT_EQ(named, *id.get());
+    EXPECT_EQ(said_bytes, bytes);
     // Small frames step into the guard, and no further than one of them.
-    EXPECT_GE(std::stoi(match[1]), 1);
-    EXPECT_LE(std::stoi(match[1]), 4096);
+    EXPECT_EQ((address + below_bytes) % 4096, 0u);
+    EXPECT_GE(below_bytes, 1u);
+    EXPECT_LE(below_bytes, 4096u);
+    if (!sanitized) {
+        EXPECT_EQ(outcome.err.substr(static_cast<size_t>(length)), "\n");
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Classes, OverflowOnTest, testing::Values(8 * KIB, 64 * KIB, 1024 * KIB));
@@ -127,9 +131,12 @@ TEST_F(OverflowTest, shouldSayNoNameWhereThereIsNone)
         spawn(s, 0, nullptr, overflow);
         strand_scheduler_run(s);
     });
-    EXPECT_TRUE(std::regex_search(
-        outcome.err, std::regex("in strand [0-9a-f]+: its segment of 262144 bytes is full")))
-        << outcome;
+    strand_id named = 0;
+    int length = 0;
+    sscanf(outcome.err.c_str(),
+           "strand: stack overflow in strand %" SCNx64 ": its segment of 262144 bytes is full%n",
+           &named, &length);
+    EXPECT_GT(length, 0) << outcome;
 }
 
 TEST_F(OverflowTest, shouldNotReportWhereItIsTurnedOff)
@@ -155,13 +162,18 @@ TEST_F(OverflowTest, shouldReportOnTheCarrierThatWantsItBesideOneThatDoesNot)
     EXPECT_TRUE(has_line_of(outcome, "deep one")) << outcome;
 }
 
-// A scheduler without a report has no alternate stack of ours, though the handler may be installed.
+// The handler is installed by then, and the thread has a stack for it.
 TEST_F(OverflowTest, shouldNotReportForTheOneThatDoesNotWantIt)
 {
     Outcome outcome = in_child([] {
         strand_scheduler *quiet = open_scheduler(false), *s = open_scheduler();
         spawn(s, 0, "loud", [](void *) {});
         strand_scheduler_run(s);
+        static char memory[512 * KIB];
+        stack_t stack{};
+        stack.ss_sp = memory;
+        stack.ss_size = sizeof memory;
+        sigaltstack(&stack, nullptr);
         spawn(quiet, 0, "quiet", overflow);
         strand_scheduler_run(quiet);
     });
@@ -215,14 +227,16 @@ TEST_F(OverflowTest, shouldNameTheStrandOnEveryCarrier)
 }
 
 struct Brink {
-    size_t left_bytes;     // of the stack
+    long left_bytes;     // of the stack; about, since the question has a frame of its own
     void (*step)();
 };
 
-// Stands so many bytes over the guard, and then makes a step.
+// Stands so many bytes over the guard, and then makes a step; once before it, since the dynamic
+// linker's frames are larger than all others.
 __attribute__((noinline)) void stand_at(const Brink &brink)
 {
-    size_t bytes = strand_stack_remaining() - brink.left_bytes;
+    brink.step();
+    size_t bytes = strand_stack_remaining() - static_cast<size_t>(brink.left_bytes);
     volatile char *room = static_cast<volatile char *>(alloca(bytes));
     room[bytes - 1] = 0;
     brink.step();
@@ -233,7 +247,7 @@ __attribute__((noinline)) void stand_at(const Brink &brink)
 std::vector<Outcome> step_at_the_brink(void (*step)(), strand_entry beside = nullptr)
 {
     std::vector<Outcome> outcomes;
-    for (size_t left = 0; left < 640; left += 16) {
+    for (long left = -128; left < 512; left += 16) {
         Outcome outcome = in_child([&] {
             std::thread([] {}).join();      // from now on malloc locks
             strand_scheduler *s = open_scheduler();
@@ -259,7 +273,7 @@ TEST_F(OverflowTest, shouldNameTheStrandWhereverInMallocItOverflows)
         void *volatile kept = malloc(8 * KIB);
         free(kept);
     });
-    EXPECT_GE(outcomes.size(), 4u);
+    EXPECT_GE(outcomes.size(), 8u);
     for (const Outcome &outcome : outcomes) {
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
         EXPECT_TRUE(outcome.died_of(SIGSEGV)) << outcome;
@@ -272,7 +286,7 @@ TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItYields)
     if (sanitized)
         GTEST_SKIP() << "frames are not where they are asked to be";
     auto outcomes = step_at_the_brink(strand_yield, [](void *) {});
-    EXPECT_GE(outcomes.size(), 2u);
+    EXPECT_GE(outcomes.size(), 8u);
     for (const Outcome &outcome : outcomes)
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
 }
@@ -282,7 +296,7 @@ TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItParks)
     if (sanitized)
         GTEST_SKIP() << "frames are not where they are asked to be";
     auto outcomes = step_at_the_brink([] { strand_sleep(1); });
-    EXPECT_GE(outcomes.size(), 2u);
+    EXPECT_GE(outcomes.size(), 8u);
     for (const Outcome &outcome : outcomes)
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
 }
