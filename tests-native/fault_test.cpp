@@ -123,6 +123,8 @@ TEST_F(FaultTest, shouldPassOnTwoHundredOfTwoHundred)
 
 TEST_F(FaultTest, shouldKeepTheEarlierActionsMask)
 {
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer calls handlers on its own terms";
     install(open_the_page, 0);
     strand_scheduler *s = open_scheduler();
     run_to_the_end(s, [](void *at) { *static_cast<volatile char *>(at) = 1; }, closed_page());
@@ -134,6 +136,8 @@ TEST_F(FaultTest, shouldKeepTheEarlierActionsMask)
 
 TEST_F(FaultTest, shouldKeepTheEarlierActionsNoDefer)
 {
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer calls handlers on its own terms";
     install(open_the_page, SA_NODEFER);
     strand_scheduler *s = open_scheduler();
     run_to_the_end(s, [](void *at) { *static_cast<volatile char *>(at) = 1; }, closed_page());
@@ -281,6 +285,8 @@ TEST_F(FaultTest, shouldDieThoughTheEarlierHandlerReturnsFromAnOverflow)
 // Writing the report fails here, and that is nobody's business.
 TEST_F(FaultTest, shouldShowTheEarlierHandlerTheErrnoOfTheFault)
 {
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer calls handlers on its own terms";
     if (emulated())
         GTEST_SKIP() << "qemu-user has no faults of guards as a kernel has them";
     Outcome outcome = in_child([] {
@@ -323,6 +329,8 @@ TEST_F(FaultTest, shouldPutEverythingBackWithTheLastScheduler)
 
 TEST_F(FaultTest, shouldFindAnotherHandlerTheNextTime)
 {
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer calls handlers on its own terms";
     for (int i = 0; i < 2; i++) {
         install(open_the_page, i ? SA_NODEFER : 0);
         strand_scheduler *s = open_scheduler();
