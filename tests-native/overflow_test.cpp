@@ -287,7 +287,10 @@ TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItYields)
 {
     if (sanitized)
         GTEST_SKIP() << "frames are not where they are asked to be";
-    auto outcomes = step_at_the_brink(strand_yield, [](void *) {});
+    auto outcomes = step_at_the_brink(strand_yield, [](void *) {
+        for (int i = 0; i < 3; i++)
+            strand_yield();
+    });
     EXPECT_GE(outcomes.size(), 8u);
     for (const Outcome &outcome : outcomes)
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
