@@ -68,9 +68,9 @@ static void tell(const struct strand *strand, const struct segment *segment, con
     struct line line = {.length = 0};
     add(&line, "strand: stack overflow in strand ");
     add_number(&line, strand->id, 16);      /* as in dumps */
-    if (strand->name[0]) {
+    if (strand_name(strand)[0]) {
         add(&line, " \"");
-        add_bytes(&line, strand->name, strnlen(strand->name, sizeof strand->name));
+        add_bytes(&line, strand_name(strand), strnlen(strand_name(strand), STRAND_NAME_BYTES));
         add(&line, "\"");
     }
     add(&line, ": its segment of ");
@@ -92,7 +92,7 @@ static struct segment segment_of(const struct strand *strand)
     return (struct segment){
         .guard_low = strand_stack_guard_low(stack),
         .low = stack->low,
-        .usable_bytes = strand_stack_usable_bytes(stack),
+        .usable_bytes = strand_stack_counted_bytes(stack),
     };
 }
 
@@ -107,28 +107,37 @@ static bool tell_if_overflown(const struct strand *strand, const char *address)
     return true;
 }
 
+struct search {
+    const char *address;
+    bool told;
+};
+
+static void look_at_one(struct strand *strand, void *context)
+{
+    struct search *search = context;
+    search->told = search->told || tell_if_overflown(strand, search->address);
+}
+
 /*
  * A strand that leaves the carrier is no longer current when the switch pushes its registers, and
  * in code that yields or parks at every depth that push is often the first to reach the guard. Such
  * a fault is rare, and deadly: there is time to ask every strand. Others' faults do not come so
  * far, since their addresses lie in no arena.
  */
-static bool tell_of_one_that_leaves(const strand_scheduler *s, const char *address)
+static bool tell_of_one_that_leaves(strand_scheduler *s, const char *address)
 {
-    if (!strand_stack_pool_holds(s->stacks, address) &&
-        !strand_stack_pool_holds(s->guest_stacks, address))
-        return false;
-    uint64_t left = s->live;      /* should the list be damaged */
-    for (struct strand_link *link = s->all.head.next; link != &s->all.head && left > 0;
-         link = link->next, left--)
-        if (tell_if_overflown(CONTAINER_OF(link, struct strand, all), address))
-            return true;
-    return false;
+    struct search search = {.address = address};
+    if (s->departed && tell_if_overflown(s->departed, address))
+        return true;
+    if (strand_stack_pool_holds(s->stacks, address) ||
+        strand_stack_pool_holds(s->guest_stacks, address))
+        strand_scheduler_visit(s, look_at_one, &search);
+    return search.told;
 }
 
 static bool look(const void *address)
 {
-    const strand_scheduler *s = strand_held_here;
+    strand_scheduler *s = strand_held_here;
     if (!s || !s->overflow.wanted)
         return false;
     if (s->current && tell_if_overflown(s->current, address))
