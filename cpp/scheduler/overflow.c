@@ -98,7 +98,7 @@ static struct segment segment_of(const struct strand *strand)
 
 static bool tell_if_overflown(const struct strand *strand, const char *address)
 {
-    if (strand->kind != STRAND_NATIVE)
+    if (strand->kind == STRAND_HOSTED)
         return false;
     struct segment segment = segment_of(strand);
     if (address < segment.guard_low || address >= segment.low)
