@@ -206,6 +206,24 @@ TEST_F(OverflowTest, shouldNameTheStrandInASignalHandlerOnItsStack)
     EXPECT_TRUE(died_of_the_fault(outcome)) << outcome;
 }
 
+TEST_F(OverflowTest, shouldNameTheLinkedSegmentThatIsFull)
+{
+    Outcome outcome = in_child([] {
+        strand_scheduler *s = open_scheduler();
+        spawn(s, 16 * KIB, "grown", [](void *) { strand_call(100 * KIB, overflow, nullptr); });
+        strand_scheduler_run(s);
+    });
+    EXPECT_TRUE(died_of_the_fault(outcome)) << outcome;
+    strand_id named = 0;
+    size_t said_bytes = 0;
+    int length = 0;
+    sscanf(report_of(outcome).c_str(),
+           "strand: stack overflow in strand %" SCNx64 " \"grown\": its segment of %zu bytes is%n",
+           &named, &said_bytes, &length);
+    EXPECT_GT(length, 0) << outcome;
+    EXPECT_GE(said_bytes, 100 * KIB);
+}
+
 // Two carriers at once, each with an alternate stack of its own; each of them in turn overflows.
 void overflow_on_one_of_two_carriers(int which)
 {

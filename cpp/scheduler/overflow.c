@@ -12,6 +12,7 @@
 
 #include "fault.h"
 #include "held.h"
+#include "segments.h"
 
 /* ---- The message ------------------------------------------------------------------------------- */
 
@@ -88,7 +89,7 @@ static void tell(const struct strand *strand, const struct segment *segment, con
 /* The segment that a strand runs on. */
 static struct segment segment_of(const struct strand *strand)
 {
-    const struct strand_stack *stack = &strand->stack;
+    const struct strand_stack *stack = strand_segments_stack(strand);
     return (struct segment){
         .guard_low = strand_stack_guard_low(stack),
         .low = stack->low,
