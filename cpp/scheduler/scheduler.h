@@ -23,6 +23,7 @@
 #include "counter.h"
 #include "loop.h"
 #include "table.h"
+#include "wakefd.h"
 
 struct strand_ready_queue {
     struct strand *first, *last;
@@ -40,7 +41,7 @@ struct strand_inbox {
     _Atomic uint32_t sleeping;         /* the holder is about to wait in the loop */
     _Atomic uint32_t pushing;          /* posters between their push and the end of their signal */
     _Atomic uint32_t stop_requested;
-    int wakefd;
+    struct strand_wakefd wakefd;
     struct strand_loop_watch watch;
 };
 
