@@ -143,6 +143,10 @@ TEST(Descriptor, shouldPollWherePipesCannotDoWithoutWaiting)
     std::string much(3 * PIPE_BUF, 'x');
     EXPECT_EQ(strand_descriptor_write(&out, much.data(), much.size()), PIPE_BUF);
     EXPECT_EQ(read_some(&in), std::string(64, 'x'));
+    EXPECT_EQ(strand_descriptor_write(&in, "x", 1), -EBADF);
+    strand_descriptor wrong_end = describe(pipe.writing);
+    wrong_end.nowait = false;
+    EXPECT_EQ(read_some(&wrong_end), "error " + std::to_string(EBADF));
 }
 
 void expect_writes_until_full(strand_descriptor *out)

@@ -78,7 +78,7 @@ bool strand_descriptor_raises_sigpipe(int fd, enum strand_descriptor_kind kind)
     return kind != STRAND_DESCRIPTOR_FILE;
 }
 
-/* 0, -EAGAIN, -errno. A set of descriptors ends at FD_SETSIZE; poll is a better guess than none. */
+/* As strand_descriptor_poll. A set of descriptors ends at FD_SETSIZE; poll is a better guess than none. */
 static int select_now(int fd, short events)
 {
     struct timeval at_once = {0, 0};
@@ -94,7 +94,7 @@ static int select_now(int fd, short events)
     } while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
-    return count == 0 ? -EAGAIN : 0;
+    return count == 0 ? strand_descriptor_would_wait(fd, events) : 0;
 }
 
 static int look(const struct strand_descriptor *d, short events)

@@ -92,6 +92,14 @@ int strand_descriptor_close(struct strand_descriptor *d, bool keep_given)
     return status;
 }
 
+int strand_descriptor_would_wait(int fd, short events)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+    return (flags & O_ACCMODE) == (events == POLLIN ? O_WRONLY : O_RDONLY) ? -EBADF : -EAGAIN;
+}
+
 int strand_descriptor_poll(int fd, short events)
 {
     struct pollfd request = {.fd = fd, .events = events};
@@ -101,7 +109,7 @@ int strand_descriptor_poll(int fd, short events)
     while (count < 0 && errno == EINTR);
     if (count < 0)
         return -errno;
-    return count == 0 ? -EAGAIN : 0;
+    return count == 0 ? strand_descriptor_would_wait(fd, events) : 0;
 }
 
 ssize_t strand_descriptor_result(ssize_t count)

@@ -26,7 +26,10 @@ ssize_t strand_descriptor_result(ssize_t count);
 ssize_t strand_descriptor_plain_read(int fd, void *to, size_t size);
 ssize_t strand_descriptor_plain_write(int fd, const void *from, size_t size);
 ssize_t strand_descriptor_receive(int fd, void *to, size_t size);
-/* By poll(2): 0 when a call for these events would not wait, -EAGAIN, -errno. */
+/* For a descriptor that is not ready: -EAGAIN, or -EBADF where it never will be, since it is not
+ * open for that direction (events: POLLIN or POLLOUT). */
+int strand_descriptor_would_wait(int fd, short events);
+/* By poll(2): 0 when a call for these events would not wait, else as above, -errno. */
 int strand_descriptor_poll(int fd, short events);
 
 /* How much a pipe, a terminal or another takes without waiting once it has room. */
