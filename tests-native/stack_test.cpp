@@ -1,103 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
-#include <alloca.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <cstdio>
 #include <cstring>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "environment.h"
-
-extern "C" {
-#include "context.h"
-#include "guard.h"
-#include "pages.h"
-#include "stack.h"
-}
+#include "seccomp.h"
+#include "stack_pool.h"
 
 namespace {
 
-constexpr size_t KiB = 1024;
-constexpr size_t class_bytes[] = {8 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB, 8192 * KiB};
-constexpr unsigned usual = 2;   // 64 KiB
-
-strand_stack_guards best_guards()
-{
-    return strand_guard_lightweight_works() ? STRAND_STACK_GUARDS_LIGHTWEIGHT
-                                            : STRAND_STACK_GUARDS_MPROTECT;
-}
-
-struct Pool {
-    strand_stack_pool *pool = nullptr;
-    std::vector<strand_stack> taken;
-
-    explicit Pool(strand_stack_guards guards = best_guards())
-    {
-        EXPECT_EQ(strand_stack_pool_create(guards, &pool), 0);
-    }
-    ~Pool()
-    {
-        for (strand_stack &stack : taken)
-            strand_stack_release(&stack);
-        strand_stack_pool_destroy(pool);
-    }
-    int take(unsigned size_class = usual)
-    {
-        strand_stack stack;
-        int status = strand_stack_acquire(pool, size_class, &stack);
-        if (status == 0)
-            taken.push_back(stack);
-        return status;
-    }
-    strand_stack_counts counts() const
-    {
-        strand_stack_counts counts;
-        strand_stack_pool_count(pool, &counts);
-        return counts;
-    }
-};
-
-// The kernel's own touch: EFAULT instead of a signal.
-bool faults(const char *byte)
-{
-    int ends[2];
-    EXPECT_EQ(pipe2(ends, O_CLOEXEC), 0);
-    bool fault = write(ends[1], byte, 1) < 0 && errno == EFAULT;
-    close(ends[0]);
-    close(ends[1]);
-    return fault;
-}
-
-size_t mappings()
-{
-    FILE *file = fopen("/proc/self/maps", "re");
-    size_t lines = 0;
-    for (int c; (c = fgetc(file)) != EOF;)
-        lines += c == '\n';
-    fclose(file);
-    return lines;
-}
-
 TEST(Stack, shouldChooseTheSmallestClassThatFits)
 {
-    EXPECT_EQ(strand_stack_class_for(1), 0);
-    for (int i = 0; i < 6; i++) {
+    EXPECT_EQ(strand_stack_class_for(1), STRAND_STACK_8K);
+    for (int i = smallest; i < int(end_of_classes); i++) {
         EXPECT_EQ(strand_stack_class_for(class_bytes[i]), i);
-        EXPECT_EQ(strand_stack_class_for(class_bytes[i] + 1), i < 5 ? i + 1 : -EINVAL);
+        EXPECT_EQ(strand_stack_class_for(class_bytes[i] + 1),
+                  i + 1 < int(end_of_classes) ? i + 1 : -EINVAL);
+        EXPECT_EQ(strand_stack_class_bytes(unsigned(i)), class_bytes[i]);
     }
     EXPECT_EQ(strand_stack_class_for(0), -EINVAL);
     EXPECT_EQ(strand_stack_class_for(SIZE_MAX), -EINVAL);
@@ -113,7 +39,7 @@ TEST(Stack, shouldNameGuards)
 TEST(Stack, shouldGiveZeroedPageAlignedStacksOfTheClass)
 {
     Pool pool;
-    for (unsigned size_class = 0; size_class < 6; size_class++) {
+    for (unsigned size_class = smallest; size_class < end_of_classes; size_class++) {
         ASSERT_EQ(pool.take(size_class), 0);
         strand_stack &stack = pool.taken.back();
         EXPECT_EQ(reinterpret_cast<uintptr_t>(stack.low) % strand_pages_size(), 0u);
@@ -125,104 +51,6 @@ TEST(Stack, shouldGiveZeroedPageAlignedStacksOfTheClass)
         EXPECT_EQ(stack.size_class, size_class);
         EXPECT_EQ(stack.home, pool.pool);
     }
-}
-
-TEST(Stack, shouldGuardEveryStackFromBelow)
-{
-    for (strand_stack_guards guards : {best_guards(), STRAND_STACK_GUARDS_MPROTECT}) {
-        Pool pool(guards);
-        for (unsigned size_class = 0; size_class < 6; size_class++)
-            for (int i = 0; i < 10; i++) {
-                ASSERT_EQ(pool.take(size_class), 0);
-                const char *low = pool.taken.back().low;
-                size_t guard_bytes = size_class < 2 ? strand_pages_size() : 64 * KiB;
-                EXPECT_FALSE(faults(low));
-                EXPECT_TRUE(faults(low - 1));
-                EXPECT_TRUE(faults(low - guard_bytes));
-            }
-    }
-}
-
-TEST(Stack, shouldHaveNoGuardsOnlyByChoice)
-{
-    Pool pool(STRAND_STACK_GUARDS_NONE);
-    ASSERT_EQ(pool.take(), 0);
-    ASSERT_EQ(pool.take(), 0);
-    EXPECT_FALSE(faults(pool.taken[1].low - 1));
-}
-
-void touch_the_guard()
-{
-    signal(SIGSEGV, SIG_DFL);   // a sanitizer's own handler would exit instead
-    Pool pool;
-    pool.take();
-    *const_cast<volatile char *>(pool.taken[0].low - 1) = 'x';
-}
-
-TEST(Stack, shouldDieOfAGuardHit)
-{
-    EXPECT_EXIT(touch_the_guard(), testing::KilledBySignal(SIGSEGV), "");
-}
-
-// A frame of 1 MiB, far larger than the guard, on the highest of 40 stacks, those below filled with
-// a canary: the probes of -fstack-clash-protection must meet the guard before anything else.
-std::vector<strand_stack> *canaries;
-strand_context test_context, strand_context_of_test;
-
-__attribute__((noinline)) void use_large_frame(size_t size_bytes)
-{
-    char *frame = static_cast<char *>(alloca(size_bytes));
-    asm volatile("" ::"r"(frame) : "memory");   // else a compiler keeps the one byte it sees used
-    frame[0] = 'x';
-    asm volatile("" ::"r"(frame) : "memory");
-}
-
-void check_canaries(int, siginfo_t *info, void *)
-{
-    const strand_stack &highest = canaries->back();
-    const char *address = static_cast<char *>(info->si_addr);
-    bool in_guard = address < highest.low && address >= highest.low - 64 * KiB;
-    bool intact = true;
-    for (size_t i = 0; i + 1 < canaries->size(); i++)
-        for (size_t byte = 0; byte < (*canaries)[i].size_bytes; byte++)
-            intact &= (*canaries)[i].low[byte] == 'c';
-    _exit(in_guard && intact ? 0 : 1);
-}
-
-[[noreturn]] void overflow_the_highest_stack()
-{
-    static char handler_stack[256 * KiB];
-    stack_t alternate = {};
-    alternate.ss_sp = handler_stack;
-    alternate.ss_size = sizeof handler_stack;
-    sigaltstack(&alternate, nullptr);
-    struct sigaction action = {};
-    action.sa_sigaction = check_canaries;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    sigaction(SIGSEGV, &action, nullptr);
-
-    Pool pool;
-    for (int i = 0; i < 40; i++)
-        pool.take();
-    std::sort(pool.taken.begin(), pool.taken.end(),
-              [](const strand_stack &a, const strand_stack &b) { return a.low < b.low; });
-    for (size_t i = 0; i + 1 < pool.taken.size(); i++)
-        memset(pool.taken[i].low, 'c', pool.taken[i].size_bytes);
-    canaries = &pool.taken;
-    strand_stack &highest = pool.taken.back();
-    strand_context_prepare(&strand_context_of_test, highest.low, highest.size_bytes, [](void *) {
-        use_large_frame(KiB * KiB);
-        _exit(2);
-    });
-    strand_context_switch(&test_context, &strand_context_of_test, nullptr);
-    _exit(3);
-}
-
-TEST(Stack, shouldKeepNeighboursIntactUnderALargeFrame)
-{
-    if (sanitized)
-        GTEST_SKIP() << "the sanitizers' own frames and shadows are touched first";
-    EXPECT_EXIT(overflow_the_highest_stack(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Stack, shouldHandOutTheLastReleasedFirst)
@@ -249,19 +77,8 @@ TEST(Stack, shouldHandOutTheLastReleasedFirst)
     strand_stack stack;
     strand_stack_acquire(pool.pool, usual, &stack);
     strand_stack_release(&stack);
-    sock_filter program[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 4, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_munmap, 3, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 2, 0),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 1, 0),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-    };
-    sock_fprog filter = {sizeof program / sizeof *program, program};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) != 0)
-        _exit(77);
+    forbid({SYS_mmap, SYS_munmap, SYS_madvise, SYS_mprotect, SYS_process_madvise},
+           SECCOMP_RET_KILL_PROCESS);
     for (int i = 0; i < 1000; i++) {
         if (strand_stack_acquire(pool.pool, usual, &stack) != 0)
             _exit(1);
@@ -332,96 +149,6 @@ TEST(Stack, shouldPayForFewSlotsInASmallProgram)
     EXPECT_LE(pool.counts().live + pool.counts().pooled, 8u);
 }
 
-TEST(Stack, shouldHold100000StacksInFewMappings)
-{
-    if (!strand_guard_lightweight_works())
-        GTEST_SKIP() << "this kernel has no MADV_GUARD_INSTALL that guards";
-    Pool pool;
-    size_t before = mappings();
-    std::set<char *> lows;
-    for (int i = 0; i < 100000; i++) {
-        ASSERT_EQ(pool.take(), 0);
-        lows.insert(pool.taken.back().low);
-    }
-    EXPECT_EQ(lows.size(), 100000u);
-    EXPECT_LT(mappings(), before + (sanitized ? 20000 : 300));   // shadows are mappings too
-    EXPECT_TRUE(faults(pool.taken.front().low - 1));
-    EXPECT_TRUE(faults(pool.taken.back().low - 1));
-}
-
-TEST(Stack, shouldRefuseOnceGuardsByMprotectAreUsedUpAndSayWhy)
-{
-    if (under_valgrind())
-        GTEST_SKIP() << "Valgrind has room for fewer mappings";
-    size_t cap = strand_guard_mprotect_cap();
-    if (cap > 200000)
-        GTEST_SKIP() << "vm.max_map_count is raised: " << cap << " guards";
-    for (int round = 0; round < 2; round++) {
-        Pool pool(STRAND_STACK_GUARDS_MPROTECT);
-        testing::internal::CaptureStderr();
-        int status;
-        while ((status = pool.take()) == 0 && pool.taken.size() <= cap)
-            continue;
-        int again = pool.take();
-        std::string told = testing::internal::GetCapturedStderr();
-        EXPECT_EQ(status, -EAGAIN);
-        EXPECT_EQ(again, -EAGAIN);
-        EXPECT_LE(pool.taken.size(), cap);
-        EXPECT_GT(pool.taken.size(), cap - 100);
-        EXPECT_EQ(told.find("vm.max_map_count") != std::string::npos, round == 0) << told;
-        EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), round == 0 ? 1 : 0) << told;
-        strand_stack_release(&pool.taken.back());
-        pool.taken.pop_back();
-        EXPECT_EQ(pool.take(), 0);
-    }
-}
-
-size_t address_space_bytes()
-{
-    size_t pages = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    EXPECT_EQ(fscanf(file, "%zu", &pages), 1);
-    fclose(file);
-    return pages * strand_pages_size();
-}
-
-TEST(Stack, shouldGiveAllAddressSpaceBack)
-{
-    size_t before = address_space_bytes(), mapped = mappings();
-    {
-        Pool pool;
-        for (unsigned size_class = 0; size_class < 6; size_class++)
-            for (int i = 0; i < 100; i++)
-                ASSERT_EQ(pool.take(size_class), 0);
-        EXPECT_GT(address_space_bytes(), before + 600 * KiB * KiB);
-    }
-    EXPECT_LE(address_space_bytes(), before + 16 * KiB * KiB);
-    if (!sanitized) {    // a sanitizer maps memory of its own
-        EXPECT_LE(mappings(), mapped + 8);
-    }
-}
-
-[[noreturn]] void exhaust_address_space()
-{
-    rlimit limit = {address_space_bytes() + 32 * KiB * KiB, RLIM_INFINITY};
-    setrlimit(RLIMIT_AS, &limit);
-    Pool pool;
-    int status;
-    while ((status = pool.take()) == 0)
-        continue;
-    bool refused = status == -ENOMEM && pool.taken.size() > 100;
-    strand_stack_release(&pool.taken.back());
-    pool.taken.pop_back();
-    _exit(refused && pool.take() == 0 ? 0 : 1);
-}
-
-TEST(Stack, shouldUseSmallerArenasWhereAddressSpaceIsShort)
-{
-    if (sanitized)
-        GTEST_SKIP() << "the sanitizers need address space without limit";
-    EXPECT_EXIT(exhaust_address_space(), testing::ExitedWithCode(0), "");
-}
-
 TEST(Stack, shouldAbortWhenAPoolGoesBeforeItsStacks)
 {
     EXPECT_DEATH(
@@ -431,6 +158,116 @@ TEST(Stack, shouldAbortWhenAPoolGoesBeforeItsStacks)
             strand_stack_acquire(pool.pool, usual, &stack);
         },
         "internal error");
+}
+
+TEST(Stack, shouldGiveWhatAStackHoldsByBytesInTheSmallestClass)
+{
+    Pool pool;
+    for (unsigned size_class = smallest; size_class < end_of_classes; size_class++) {
+        size_t fits = class_bytes[size_class] - KiB - control_bytes;
+        for (size_t size_bytes : {fits, fits + 1}) {
+            strand_stack stack;
+            ASSERT_EQ(strand_stack_acquire_bytes(pool.pool, size_bytes, &stack), 0);
+            EXPECT_EQ(stack.size_class, size_class + (size_bytes > fits));
+            EXPECT_GE(strand_stack_frames_top(&stack), stack.low + size_bytes);
+            EXPECT_LE(strand_stack_frames_top(&stack), stack.low + stack.size_bytes - control_bytes);
+            pool.taken.push_back(stack);
+        }
+    }
+    strand_stack stack;
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, 0, &stack), -EINVAL);
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, SIZE_MAX, &stack), -EINVAL);
+    EXPECT_EQ(strand_stack_acquire_bytes(pool.pool, size_t(1) << 50, &stack), -ENOMEM);
+}
+
+TEST(Stack, shouldMapWhatIsLargerThanEveryClassAndUnmapIt)
+{
+    for (strand_stack_guards guards : {best_guards(), STRAND_STACK_GUARDS_MPROTECT}) {
+        Pool pool(guards);
+        strand_stack stack;
+        size_t before = mappings();
+        ASSERT_EQ(strand_stack_acquire_bytes(pool.pool, 100 * KiB * KiB, &stack), 0);
+        EXPECT_EQ(stack.size_class, unsigned(STRAND_STACK_OWN));
+        EXPECT_GE(strand_stack_counted_bytes(&stack), 100 * KiB * KiB);
+        EXPECT_TRUE(faults(stack.low - 1));
+        EXPECT_TRUE(faults(stack.low - 64 * KiB));
+        EXPECT_FALSE(faults(stack.low));
+        EXPECT_FALSE(faults(strand_stack_frames_top(&stack) - 1));
+        EXPECT_EQ(pool.counts().live, 1u);
+        EXPECT_GT(pool.counts().bytes_reserved, 100 * KiB * KiB);
+        const char *low = stack.low;
+        strand_stack_release(&stack);
+        EXPECT_TRUE(faults(low));
+        EXPECT_EQ(pool.counts().live, 0u);
+        EXPECT_EQ(pool.counts().bytes_reserved, 0u);
+        if (!sanitized) {
+            EXPECT_LE(mappings(), before);
+        }
+    }
+}
+
+TEST(Stack, shouldRefuseAboveTheLimitOfAllAndSayItOnce)
+{
+    strand_stack_limit limit = {20 * KiB * KiB, 0, 0};
+    strand_stack_pool_options options = {best_guards(), control_bytes, &limit};
+    Pool first(options), second(options);
+    testing::internal::CaptureStderr();
+    for (int round = 0; round < 2; round++) {
+        ASSERT_EQ(first.take(STRAND_STACK_1M), 0);
+        ASSERT_EQ(second.take(STRAND_STACK_8M), 0);
+        strand_stack own;
+        ASSERT_EQ(strand_stack_acquire_bytes(first.pool, 9 * KiB * KiB, &own), 0);
+        EXPECT_EQ(first.take(STRAND_STACK_8M), -EAGAIN);
+        EXPECT_EQ(strand_stack_acquire_bytes(second.pool, 9 * KiB * KiB, &own), -EAGAIN);
+        ASSERT_EQ(first.take(STRAND_STACK_1M), 0);
+        EXPECT_EQ(second.take(STRAND_STACK_1M), -EAGAIN);
+        strand_stack_release(&own);
+        first.give_all();
+        second.give_all();
+        EXPECT_EQ(limit.used_bytes, 0u);
+    }
+    std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("max_stack_bytes_all"), std::string::npos) << told;
+    EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
+}
+
+TEST(Stack, shouldCountByClass)
+{
+    Pool pool;
+    for (unsigned size_class = 0; size_class < end_of_classes; size_class++)
+        for (unsigned i = 0; i <= size_class; i++)
+            ASSERT_EQ(pool.take(size_class), 0);
+    strand_stack_counts counts = pool.counts();
+    for (unsigned size_class = 0; size_class < end_of_classes; size_class++) {
+        EXPECT_EQ(counts.classes[size_class].usable_bytes, class_bytes[size_class]);
+        EXPECT_EQ(counts.classes[size_class].live, size_class + 1);
+        EXPECT_EQ(pool.taken[size_class * (size_class + 1) / 2].size_class, size_class);
+        strand_stack_release(&pool.taken[size_class * (size_class + 1) / 2]);
+        EXPECT_EQ(pool.counts().classes[size_class].live, size_class);
+        EXPECT_EQ(pool.counts().classes[size_class].pooled, counts.classes[size_class].pooled + 1);
+        ASSERT_EQ(strand_stack_acquire(pool.pool, size_class,
+                                       &pool.taken[size_class * (size_class + 1) / 2]), 0);
+    }
+}
+
+TEST(Stack, shouldPackDenseStacksInHugePageAlignedMemoryWithACanary)
+{
+    Pool pool;
+    for (int i = 0; i < 1000; i++)
+        ASSERT_EQ(pool.take(STRAND_STACK_DENSE), 0);
+    auto [lowest, highest] = std::minmax_element(
+        pool.taken.begin(), pool.taken.end(),
+        [](const strand_stack &a, const strand_stack &b) { return a.low < b.low; });
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(lowest->low) % (2 * KiB * KiB), 0u);
+    EXPECT_EQ(highest->low, lowest->low + 999 * 4 * KiB);
+    for (const strand_stack &stack : pool.taken) {
+        EXPECT_EQ(stack.size_bytes, 4 * KiB);
+        EXPECT_FALSE(strand_stack_canary_intact(&stack));
+        strand_stack_canary_set(&stack);
+        EXPECT_TRUE(strand_stack_canary_intact(&stack));
+    }
+    memset(pool.taken[7].low, 0, 1);
+    EXPECT_FALSE(strand_stack_canary_intact(&pool.taken[7]));
 }
 
 }   // namespace

@@ -42,6 +42,19 @@ TEST(Table, shouldNotFindAnEndedIdAgain)
     probe_end(again, false, nullptr);
 }
 
+TEST(Table, shouldServeTheSameBlockAgainUnderAnotherId)
+{
+    probe_slot *slot = probe_take();
+    uint64_t old_id = probe_id(slot);
+    probe_end_bound(slot);
+    EXPECT_FALSE(probe_is(old_id));
+    EXPECT_EQ(probe_take_bound(), slot);
+    EXPECT_TRUE(probe_is(probe_id(slot)));
+    EXPECT_NE(probe_id(slot), old_id);
+    EXPECT_EQ(probe_post(old_id), -ESRCH);
+    probe_end(slot, false, nullptr);
+}
+
 TEST(Table, shouldRefuseIdsNeverGivenOut)
 {
     EXPECT_FALSE(probe_knew(0));

@@ -16,7 +16,11 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-/* Ids are kept one higher, so that 0 is none; outside Valgrind the request costs a nanosecond. */
+#if !defined(STRAND_ASAN) && !defined(STRAND_TSAN)
+unsigned char strand_on_valgrind;
+#endif
+
+/* Ids are kept one higher, so that 0 is none. */
 static unsigned register_stack(void *low, size_t size_bytes)
 {
 #if defined(STRAND_VALGRIND)
@@ -30,12 +34,15 @@ static unsigned register_stack(void *low, size_t size_bytes)
 void strand_sanitizer_init_carrier(struct strand_sanitizer *s)
 {
     *s = (struct strand_sanitizer){0};
+#if defined(STRAND_VALGRIND) && !defined(STRAND_ASAN) && !defined(STRAND_TSAN)
+    __atomic_store_n(&strand_on_valgrind, RUNNING_ON_VALGRIND != 0, __ATOMIC_RELAXED);
+#endif
 #if defined(STRAND_TSAN)
     s->fiber = __tsan_get_current_fiber();
 #endif
 }
 
-void strand_sanitizer_init(struct strand_sanitizer *s, void *low, size_t size_bytes)
+void strand_sanitizer_begin(struct strand_sanitizer *s, void *low, size_t size_bytes)
 {
     *s = (struct strand_sanitizer){0};
     s->valgrind_id = register_stack(low, size_bytes);
@@ -50,7 +57,7 @@ void strand_sanitizer_init(struct strand_sanitizer *s, void *low, size_t size_by
 #endif
 }
 
-void strand_sanitizer_destroy(struct strand_sanitizer *s)
+void strand_sanitizer_end(struct strand_sanitizer *s)
 {
 #if defined(STRAND_VALGRIND)
     if (s->valgrind_id != 0)

@@ -40,8 +40,28 @@ struct strand_sanitizer {
 
 /* The carrier's own context, whose stack bounds are found at the first switch away. */
 void strand_sanitizer_init_carrier(struct strand_sanitizer *s);
-void strand_sanitizer_init(struct strand_sanitizer *s, void *low, size_t size_bytes);
-void strand_sanitizer_destroy(struct strand_sanitizer *s);
+void strand_sanitizer_begin(struct strand_sanitizer *s, void *low, size_t size_bytes);
+void strand_sanitizer_end(struct strand_sanitizer *s);
+
+/* Whether anyone wants to know of stacks; known once a carrier's context was made. */
+#if defined(STRAND_ASAN) || defined(STRAND_TSAN)
+#define STRAND_SANITIZED 1
+#else
+extern unsigned char strand_on_valgrind;
+#define STRAND_SANITIZED __builtin_expect(strand_on_valgrind, 0)
+#endif
+
+static inline void strand_sanitizer_init(struct strand_sanitizer *s, void *low, size_t size_bytes)
+{
+    if (STRAND_SANITIZED)
+        strand_sanitizer_begin(s, low, size_bytes);
+}
+
+static inline void strand_sanitizer_destroy(struct strand_sanitizer *s)
+{
+    if (STRAND_SANITIZED)
+        strand_sanitizer_end(s);
+}
 
 #if defined(STRAND_ASAN) || defined(STRAND_TSAN)
 void strand_sanitizer_leave(struct strand_sanitizer *from, struct strand_sanitizer *to,

@@ -45,6 +45,7 @@ static void flush(strand_scheduler *s)
         write_unsent(io);
     if (!strand_list_empty(&io->held))
         drop_lines_of_the_ended(io);
+    s->flush_due = !strand_list_empty(&io->unsent) || !strand_list_empty(&io->held);
 }
 
 static void forget_user(strand_stream *stream)

@@ -97,6 +97,14 @@ void strand_standard_disown(strand_scheduler *s);
 /* -- listener.c -- */
 void strand_listeners_close(struct strand_io *io);
 
+/* Into io's unsent or held: the next strand that parks or ends has them looked at. */
+static inline void strand_io_look_at(struct strand_io *io, struct strand_list *list,
+                                     struct strand_link *link)
+{
+    strand_list_append(list, link);
+    io->scheduler->flush_due = 1;
+}
+
 static inline size_t strand_stream_unsent_bytes(const strand_stream *s)
 {
     return strand_out_buffer_length(&s->out);

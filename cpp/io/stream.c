@@ -134,7 +134,7 @@ void strand_stream_finish(strand_stream *s)
     strand_link_remove(&s->link);
     strand_list_append(&io->zombies, &s->link);
     if (s->line_kept && !strand_link_listed(&s->held))
-        strand_list_append(&io->held, &s->held);
+        strand_io_look_at(io, &io->held, &s->held);
     strand_object_release_unused(&s->object);
 }
 

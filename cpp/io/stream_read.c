@@ -18,7 +18,7 @@ void strand_stream_drop_line(strand_stream *s)
 static void note_held(strand_stream *in)
 {
     if (in->line_kept && !strand_list_empty(&in->reader.queue) && !strand_link_listed(&in->held))
-        strand_list_append(&in->io->held, &in->held);
+        strand_io_look_at(in->io, &in->io->held, &in->held);
 }
 
 static int queue_to_read(struct strand *self, strand_stream *in)
@@ -81,7 +81,7 @@ static int wait_for_input(struct strand *self, strand_stream *in)
     int status = strand_stream_wait(self, in, &in->reader, "input");
     if (status == -EAGAIN) {
         strand_line_buffer_rest(&in->lines);
-        if (!self->wait.armed)
+        if (!strand_armed(self))
             in->readable = 1;      /* gave way: the descriptor cannot be watched, so ask it again */
     }
     return status;

@@ -7,7 +7,7 @@ static void count_unsent(strand_stream *s)
 {
     strand_counter_add(&s->io->scheduler->unsent, 1);
     if (!s->blocked)
-        strand_list_append(&s->io->unsent, &s->unsent);
+        strand_io_look_at(s->io, &s->io->unsent, &s->unsent);
 }
 
 static void all_sent(strand_stream *s)

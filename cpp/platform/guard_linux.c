@@ -6,6 +6,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "pages.h"
@@ -14,9 +16,17 @@
 #define MADV_GUARD_INSTALL 102
 #endif
 
+#ifndef PIDFD_SELF
+#define PIDFD_SELF (-10000)     /* no descriptor that a child of a fork could use on its parent */
+#endif
+
+/* A batch is installed on the stack of whoever spawns, perhaps a small strand: 1 KiB at a time. */
+#define AT_ONCE 64
+
 enum { UNKNOWN, WORKS, BROKEN };
 
 static atomic_int lightweight = UNKNOWN;
+static atomic_int batches = UNKNOWN;
 static atomic_size_t mprotect_guards;
 static atomic_bool refusal_told;
 
@@ -45,22 +55,73 @@ static int probe_lightweight(void)
     return works;
 }
 
-bool strand_guard_lightweight_works(void)
+static bool remembered(atomic_int *state, int (*probe)(void))
 {
-    int known = atomic_load_explicit(&lightweight, memory_order_relaxed);
+    int known = atomic_load_explicit(state, memory_order_relaxed);
     if (known == UNKNOWN) {
-        int works = probe_lightweight();
+        int works = probe();
         if (works < 0)
             return false;   /* out of memory or descriptors now: ask again next time */
         known = works ? WORKS : BROKEN;
-        atomic_store_explicit(&lightweight, known, memory_order_relaxed);
+        atomic_store_explicit(state, known, memory_order_relaxed);
     }
     return known == WORKS;
+}
+
+bool strand_guard_lightweight_works(void)
+{
+    return remembered(&lightweight, probe_lightweight);
 }
 
 int strand_guard_install_lightweight(void *low, size_t size_bytes)
 {
     return madvise(low, size_bytes, MADV_GUARD_INSTALL) == 0 ? 0 : -errno;
+}
+
+/* How many of `count`, at most AT_ONCE, the kernel installed; it reports bytes. */
+static size_t install_at_once(char *first, size_t size_bytes, size_t stride_bytes, size_t count)
+{
+    struct iovec ranges[AT_ONCE];
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct iovec){first + i * stride_bytes, size_bytes};
+    long advised = syscall(SYS_process_madvise, PIDFD_SELF, ranges, count, MADV_GUARD_INSTALL, 0);
+    return advised > 0 ? (size_t)advised / size_bytes : 0;
+}
+
+/* Of four pages the second and the fourth are guarded, and only they. */
+static int probe_batches(void)
+{
+    size_t page_bytes = strand_pages_size();
+    void *pages;
+    if (strand_pages_reserve(4 * page_bytes, &pages) != 0)
+        return -1;
+    char *first = pages;
+    int works = 0;
+    if (install_at_once(first + page_bytes, page_bytes, 2 * page_bytes, 2) == 2) {
+        works = 1;
+        for (size_t page = 0; page < 4 && works == 1; page++) {
+            int refused = guarded_page_is_refused(first + page * page_bytes);
+            works = refused < 0 ? -1 : refused == (int)(page & 1);
+        }
+    }
+    strand_pages_release(pages, 4 * page_bytes);
+    return works;
+}
+
+size_t strand_guard_install_many(void *first, size_t size_bytes, size_t stride_bytes, size_t count)
+{
+    if (!remembered(&batches, probe_batches))
+        return 0;
+    size_t installed = 0;
+    while (installed < count) {
+        size_t asked = count - installed < AT_ONCE ? count - installed : AT_ONCE;
+        size_t done = install_at_once((char *)first + installed * stride_bytes, size_bytes,
+                                      stride_bytes, asked);
+        installed += done;
+        if (done < asked)
+            break;
+    }
+    return installed;
 }
 
 /* Each guard costs two mappings, itself and the stack above it. An eighth of the limit stays with

@@ -13,6 +13,9 @@ size_t strand_pages_size(void);
  * RLIMIT_AS count all of it: where it is refused, ask for less. 0 or -ENOMEM.
  */
 int strand_pages_reserve(size_t size_bytes, void **base);
+/* The same in huge pages as far as the kernel has them, from a huge page's boundary on: for many
+ * small neighbours. What is touched costs whole huge pages. */
+int strand_pages_reserve_huge(size_t size_bytes, void **base);
 void strand_pages_release(void *base, size_t size_bytes);
 
 /* Gives touched pages back (MADV_DONTNEED: they read as zeros afterwards; MADV_FREE would let

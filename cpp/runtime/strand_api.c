@@ -7,16 +7,13 @@
 
 int strand_spawn(strand_scheduler *s, strand_entry entry, void *argument, strand_id *id)
 {
-    return strand_spawn_with(s, NULL, entry, argument, id);
+    return strand_scheduler_spawn_plain(s, entry, argument, id);
 }
 
 int strand_spawn_with(strand_scheduler *s, const struct strand_options *options,
                       strand_entry entry, void *argument, strand_id *id)
 {
-    strand_scheduler *held = strand_scheduler_held();
-    if (!s && !held)
-        return -EPERM;
-    return strand_scheduler_spawn(held, s ? s : held, options, entry, argument, id);
+    return strand_scheduler_spawn(strand_scheduler_held(), s, options, entry, argument, id);
 }
 
 void strand_yield(void)
@@ -34,7 +31,8 @@ void strand_exit(void *result)
 {
     struct strand *self = strand_calling();
     CHECK(self && !self->deferring);
-    self->result = result;
+    if (result)
+        strand_extras(self)->result = result;
     strand_scheduler_finish(self->scheduler, self);
 }
 

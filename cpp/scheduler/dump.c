@@ -42,27 +42,32 @@ __attribute__((format(printf, 2, 3))) static void print(int fd, const char *form
         write_all(fd, line, (size_t)length);
 }
 
-static void describe(const struct strand *strand, int64_t now_ns, int fd)
+struct dump {
+    int64_t now_ns;
+    int fd;
+};
+
+static void describe(struct strand *strand, void *context)
 {
+    const struct dump *dump = context;
     const char *kind = strand->kind == STRAND_HOSTED ? "hosted" : "native";
-    const char *quote = strand->name[0] ? "\"" : "";
-    const char *gap = strand->name[0] ? " " : "";
-    if (strand->state == STRAND_PARKED && strand->wait.armed)
-        print(fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap,
-              quote, strand->name, quote, kind, strand->wait.reason,
-              (double)(now_ns - strand->wait.since_ns) / 1e9);
+    const char *quote = strand_name(strand)[0] ? "\"" : "";
+    const char *gap = strand_name(strand)[0] ? " " : "";
+    if (strand->state == STRAND_PARKED && strand_armed(strand))
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap,
+              quote, strand_name(strand), quote, kind, strand->wait.reason,
+              (double)(dump->now_ns - strand->wait.since_ns) / 1e9);
     else
-        print(fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand->id, gap, quote, strand->name,
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand->id, gap, quote, strand_name(strand),
               quote, kind, strand_state_name((enum strand_state)strand->state));
 }
 
 void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd)
 {
-    int64_t now_ns = strand_clock_now_ns();
+    struct dump dump = {.now_ns = strand_clock_now_ns(), .fd = fd};
     print(fd, "strand: %s (%" PRIu64 " strands, %" PRIu64 " arriving)\n", why, s->live,
           (uint64_t)atomic_load(&s->arriving));
-    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next)
-        describe(CONTAINER_OF(link, struct strand, all), now_ns, fd);
+    strand_scheduler_visit(s, describe, &dump);
 }
 
 void strand_scheduler_serve_dump(strand_scheduler *s)

@@ -13,8 +13,12 @@ enum { MOST_SPARE = 1024, BLOCK_ALIGN = 64 };
 static struct strand *take_block(strand_scheduler *held)
 {
     struct strand *block = held ? held->spare_hosted : NULL;
-    if (!block)
-        return aligned_alloc(BLOCK_ALIGN, (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul));
+    if (!block) {
+        block = aligned_alloc(BLOCK_ALIGN, (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul));
+        if (block)
+            memset(block, 0, sizeof *block);
+        return block;
+    }
     held->spare_hosted = block->next;
     held->spare_hosted_count--;
     return block;
@@ -23,6 +27,8 @@ static struct strand *take_block(strand_scheduler *held)
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block)
 {
     if (s->spare_hosted_count == MOST_SPARE) {
+        if (block->id)
+            strand_scheduler_unbind(s, block);
         free(block);
         return;
     }
@@ -52,9 +58,9 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
         return -ENOMEM;
     strand_control_init(strand, STRAND_HOSTED, s);
     if (name)
-        strncat(strand->name, name, STRAND_NAME_BYTES - 1);
+        strncat(strand_extras(strand)->name, name, STRAND_NAME_BYTES - 1);
     if (!strand_table_take(held ? &s->slots : NULL, s, strand)) {
-        free(strand);
+        free(strand);      /* bound blocks do not come here */
         return -ENOMEM;
     }
     atomic_fetch_add(&s->arriving, 1);
@@ -107,7 +113,7 @@ void strand_hosted_abandon(strand_id id)
 void strand_hosted_end_unbegun(struct strand *strand)
 {
     CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
-    strand_scheduler_adopt(strand);
+    strand_scheduler_adopt(strand->scheduler, strand_table_find(strand->id));
     atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);
     strand_become(strand, STRAND_RUNNING);
@@ -120,15 +126,13 @@ static void dispose(strand_scheduler *s, struct strand *previous,
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
         strand_scheduler_end(previous);
-        if (s->hooks.flush)
-            s->hooks.flush(s);
+        strand_scheduler_flush(s);
         strand_scheduler_release(previous);
     } else if (disposition == STRAND_DISPOSED_YIELDED) {
         strand_ready_append(s, previous);
     } else {
-        if (s->hooks.flush)
-            s->hooks.flush(s);
-        if (previous->wait.armed || !previous->unpark)
+        strand_scheduler_flush(s);
+        if (strand_armed(previous) || !previous->unpark)
             strand_parked(previous);
         else
             strand_ready_append(s, previous);
@@ -154,13 +158,11 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
     *next = NULL;
     if (previous)
         dispose(s, previous, disposition);
-    struct strand *first = s->ready.first;
-    if (!first || first->kind == STRAND_NATIVE || s->budget == 0)
+    struct strand *first = strand_ready_first(&s->ready);
+    if (!first || first->kind == STRAND_NATIVE || strand_scheduler_budget_spent(s))
         return 1;
-    strand_ready_take(s);
+    strand_ready_drop_first(&s->ready);
     strand_become(first, STRAND_RUNNING);
-    strand_counter_add(&s->switches, 1);
-    s->budget--;
     first->unpark = 0;
     *next = first;
     return 0;
@@ -168,11 +170,11 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
 
 int strand_hosted_wait_in_place(struct strand *self)
 {
-    if (self->wait.inside) {
+    if (self->waits & STRAND_INSIDE) {
         strand_wait_done(self);
         return -EPERM;
     }
-    if (self->wait.armed)
+    if (strand_armed(self))
         strand_scheduler_wait_in_place(self->scheduler, self);
     self->unpark = 0;
     return 0;

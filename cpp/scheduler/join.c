@@ -24,10 +24,11 @@ static struct strand_list watches = {{&watches.head, &watches.head}};
 void strand_joiners_wake(struct strand *strand, void *result)
 {
     struct strand_link *link;
-    while ((link = strand_list_first(&strand->joiners))) {
+    while ((link = strand_list_first(&strand_extras(strand)->joiners))) {
         struct strand *joiner = strand_of_wait_link(link);
-        joiner->joined = strand->id;
-        joiner->joined_result = result;
+        struct strand_extras *extras = strand_extras(joiner);
+        extras->joined = strand->id;
+        extras->joined_result = result;
         strand_wait_wake(joiner);
     }
 }
@@ -56,13 +57,13 @@ void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_
 /* Drops self's watch; what it had found in *ended. */
 static void drop_watch(struct strand *self, bool *ended, void **result)
 {
-    struct strand_watch *watch = self->watch;
+    struct strand_watch *watch = self->extras.watch;
     pthread_mutex_lock(&lock);
     strand_link_remove(&watch->link);
     *ended = watch->ended;
     *result = watch->result;
     pthread_mutex_unlock(&lock);
-    self->watch = NULL;
+    self->extras.watch = NULL;
     free(watch);
 }
 
@@ -70,7 +71,7 @@ void strand_join_forget(struct strand *self)
 {
     bool ended;
     void *result;
-    if (self->watch)
+    if (self->has_extras && self->extras.watch)
         drop_watch(self, &ended, &result);
 }
 
@@ -92,7 +93,7 @@ static int begin_watch(struct strand *self, struct strand_slot *slot, strand_id 
         free(watch);
         return 0;
     }
-    self->watch = watch;
+    strand_extras(self)->watch = watch;
     return 1;
 }
 
@@ -116,14 +117,15 @@ static int join_elsewhere(struct strand *self, struct strand_slot *slot, strand_
                           int64_t deadline_ns, void **result)
 {
     bool ended;
-    if (self->watch && self->watch->target != id)
+    struct strand_extras *extras = strand_extras(self);
+    if (extras->watch && extras->watch->target != id)
         strand_join_forget(self);
-    if (!self->watch) {
+    if (!extras->watch) {
         int status = begin_watch(self, slot, id);
         if (status <= 0)
             return status < 0 ? status : join_ended(self, slot, id, result);
     }
-    if (!watch_has_ended(self->watch)) {
+    if (!watch_has_ended(extras->watch)) {
         int status = strand_wait_arm(self, NULL, "join, another scheduler's", deadline_ns,
                                      STRAND_WAIT_OUTSIDE);
         if (status != -EAGAIN)
@@ -142,19 +144,20 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
         result = &ignored;
     if (id == self->id)
         return -EDEADLK;
-    if (id && self->joined == id) {
-        *result = self->joined_result;
-        self->joined = 0;
+    struct strand_extras *extras = strand_extras(self);
+    if (id && extras->joined == id) {
+        *result = extras->joined_result;
+        extras->joined = 0;
         strand_wait_done(self);
         return 0;
     }
     struct strand_slot *slot = strand_table_find(id);
     if (!slot || !strand_slot_knew(slot, id))
         return -ESRCH;
-    if (self->watch && self->watch->target == id)
+    if (extras->watch && extras->watch->target == id)
         return join_elsewhere(self, slot, id, deadline_ns, result);
     if (strand_slot_is_of(slot, id, self->scheduler))
-        return strand_wait_arm(self, &slot->strand->joiners, "join", deadline_ns,
+        return strand_wait_arm(self, &strand_extras(slot->strand)->joiners, "join", deadline_ns,
                                STRAND_WAIT_INSIDE);
     if (!strand_slot_is(slot, id))
         return join_ended(self, slot, id, result);

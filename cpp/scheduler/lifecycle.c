@@ -31,9 +31,11 @@ static int check_options(const struct strand_scheduler_options *options)
 
 static void take_options(strand_scheduler *s, const struct strand_scheduler_options *options)
 {
-    s->default_stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
+    size_t stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
+    s->default_class = (unsigned)strand_stack_class_for(stack_bytes);
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
     s->guards = choose_guards(options->guards);
+    s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
 }
@@ -64,14 +66,23 @@ static void close_inbox(strand_scheduler *s)
 
 static void init_fields(strand_scheduler *s)
 {
-    strand_list_init(&s->all);
+    strand_list_init(&s->bound);
     strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
     strand_condition_init(&s->dump_served);
-    s->budget = s->poll_bound;
     s->dump_fd = -1;
     s->now_ns = strand_clock_now_ns();
     s->fork_epoch = strand_fork_epoch();
+}
+
+static int create_pool(strand_scheduler *s, struct strand_stack_pool **pool)
+{
+    const struct strand_stack_pool_options options = {
+        .guards = s->guards,
+        .control_bytes = STRAND_CONTROL_PLACE_BYTES,
+        .limit = s->stack_limit.max_bytes ? &s->stack_limit : NULL,
+    };
+    return strand_stack_pool_create(&options, pool);
 }
 
 int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out)
@@ -89,16 +100,19 @@ int strand_scheduler_create(const struct strand_scheduler_options *options, stra
     if (!s)
         return -ENOMEM;
     take_options(s, options);
-    status = strand_loop_create(&s->loop);
+    status = strand_ready_init(&s->ready);
     if (status < 0)
         goto free_scheduler;
+    status = strand_loop_create(&s->loop);
+    if (status < 0)
+        goto close_ready;
     status = open_inbox(s);
     if (status < 0)
         goto destroy_loop;
-    status = strand_stack_pool_create(s->guards, &s->stacks);
+    status = create_pool(s, &s->stacks);
     if (status < 0)
         goto close_inbox;
-    status = strand_stack_pool_create(s->guards, &s->guest_stacks);
+    status = create_pool(s, &s->guest_stacks);
     if (status < 0)
         goto destroy_stacks;
     init_fields(s);
@@ -111,6 +125,8 @@ close_inbox:
     close_inbox(s);
 destroy_loop:
     strand_loop_destroy(s->loop);
+close_ready:
+    strand_ready_close(&s->ready);
 free_scheduler:
     free(s);
     return status;
@@ -128,6 +144,14 @@ static void wait_for_posters(strand_scheduler *s)
         sched_yield();
 }
 
+/* The blocks go with their stacks. */
+static void unbind_all(strand_scheduler *s)
+{
+    struct strand_link *link;
+    while ((link = strand_list_take_first(&s->bound)))
+        strand_table_give(&s->slots, CONTAINER_OF(link, struct strand_slot, bound));
+}
+
 void strand_scheduler_destroy(strand_scheduler *s)
 {
     CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
@@ -135,11 +159,13 @@ void strand_scheduler_destroy(strand_scheduler *s)
     if (s->results_kept)
         strand_table_forget_results(s);
     strand_hosted_free_blocks(s);
+    unbind_all(s);
     strand_slot_cache_spill(&s->slots);
     strand_stack_pool_destroy(s->guest_stacks);
     strand_stack_pool_destroy(s->stacks);
     close_inbox(s);
     strand_loop_destroy(s->loop);
+    strand_ready_close(&s->ready);
     free(s->timers.heap);
     pthread_cond_destroy(&s->dump_served);
     pthread_mutex_destroy(&s->guest_lock);
@@ -153,6 +179,15 @@ static struct {
     strand_scheduler *first;
 } abandoned = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Its id becomes stale. */
+static void abandon(struct strand *strand, void *context)
+{
+    strand_scheduler *s = context;
+    struct strand_slot *slot = strand_table_find(strand->id);
+    if (strand_slot_end(slot) & STRAND_POST_WATCHED)
+        strand_watchers_wake(s, slot, strand->id, NULL);
+}
+
 int strand_scheduler_abandon(strand_scheduler *s)
 {
     strand_inbox_drain(s);
@@ -162,11 +197,6 @@ int strand_scheduler_abandon(strand_scheduler *s)
     s->next_abandoned = abandoned.first;
     abandoned.first = s;
     pthread_mutex_unlock(&abandoned.lock);
-    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next) {
-        struct strand *strand = CONTAINER_OF(link, struct strand, all);
-        struct strand_slot *slot = strand_table_find(strand->id);
-        if (strand_slot_end(NULL, slot, false, NULL) & STRAND_POST_WATCHED)
-            strand_watchers_wake(s, slot, strand->id, NULL);
-    }
+    strand_scheduler_visit(s, abandon, s);
     return 0;
 }

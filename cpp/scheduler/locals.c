@@ -31,33 +31,34 @@ int strand_locals_set(struct strand *self, strand_key key, void *value)
 {
     if (key >= __atomic_load_n(&keys_made, __ATOMIC_ACQUIRE))
         return -EINVAL;
-    if (key >= self->local_count) {
+    struct strand_extras *extras = strand_extras(self);
+    if (key >= extras->local_count) {
         if (!value)
             return 0;
-        void **locals = realloc(self->locals, (key + 1) * sizeof *locals);
+        void **locals = realloc(extras->locals, (key + 1) * sizeof *locals);
         if (!locals)
             return -ENOMEM;
-        memset(locals + self->local_count, 0, (key + 1 - self->local_count) * sizeof *locals);
-        self->locals = locals;
-        self->local_count = key + 1;
+        memset(locals + extras->local_count, 0, (key + 1 - extras->local_count) * sizeof *locals);
+        extras->locals = locals;
+        extras->local_count = key + 1;
     }
-    self->locals[key] = value;
+    extras->locals[key] = value;
     return 0;
 }
 
 void *strand_locals_get(const struct strand *self, strand_key key)
 {
-    return key < self->local_count ? self->locals[key] : NULL;
+    return self->has_extras && key < self->extras.local_count ? self->extras.locals[key] : NULL;
 }
 
-static bool destroy_round(struct strand *self)
+static bool destroy_round(struct strand_extras *extras)
 {
     bool any = false;
-    for (uint32_t key = 0; key < self->local_count; key++) {
-        void *value = self->locals[key];
+    for (uint32_t key = 0; key < extras->local_count; key++) {
+        void *value = extras->locals[key];
         if (!value || !destructors[key])
             continue;
-        self->locals[key] = NULL;
+        extras->locals[key] = NULL;
         destructors[key](value);
         any = true;
     }
@@ -65,32 +66,41 @@ static bool destroy_round(struct strand *self)
 }
 
 /* A destructor may set locals anew; like pthread_key_create(3), a few rounds, then no more. */
-void strand_locals_destroy(struct strand *self)
+static void destroy_locals(struct strand_extras *extras)
 {
-    for (int round = 0; round < DESTROY_ROUNDS && destroy_round(self); round++)
+    for (int round = 0; round < DESTROY_ROUNDS && destroy_round(extras); round++)
         continue;
-    free(self->locals);
-    self->locals = NULL;
-    self->local_count = 0;
+    free(extras->locals);
+    extras->locals = NULL;
+    extras->local_count = 0;
 }
 
 int strand_deferred_push(struct strand *self, void (*fn)(void *), void *arg)
 {
+    struct strand_extras *extras = strand_extras(self);
     struct strand_deferred *deferred = malloc(sizeof *deferred);
     if (!deferred)
         return -ENOMEM;
-    *deferred = (struct strand_deferred){.next = self->deferred, .fn = fn, .arg = arg};
-    self->deferred = deferred;
+    *deferred = (struct strand_deferred){.next = extras->deferred, .fn = fn, .arg = arg};
+    extras->deferred = deferred;
     return 0;
 }
 
-void strand_deferred_run(struct strand *self)
+static void run_deferred(struct strand_extras *extras)
 {
-    self->deferring = 1;
-    while (self->deferred) {
-        struct strand_deferred deferred = *self->deferred;
-        free(self->deferred);
-        self->deferred = deferred.next;
+    while (extras->deferred) {
+        struct strand_deferred deferred = *extras->deferred;
+        free(extras->deferred);
+        extras->deferred = deferred.next;
         deferred.fn(deferred.arg);
     }
+}
+
+void strand_belongings_end(struct strand *self)
+{
+    self->deferring = 1;
+    do {
+        run_deferred(&self->extras);
+        destroy_locals(&self->extras);
+    } while (self->extras.deferred);      /* by a local's destructor */
 }

@@ -77,14 +77,14 @@ void strand_inbox_drain(strand_scheduler *s)
 void strand_wake_here(struct strand *strand)
 {
     strand->permit = 1;
-    if (strand->wait.armed && strand->wait.bare)
+    if (strand->waits & STRAND_BARE)
         strand_wait_wake(strand);
 }
 
 void strand_cancel_here(struct strand *strand)
 {
     strand->cancelled = 1;
-    if (strand->wait.armed && !strand->deferring)
+    if (strand_armed(strand) && !strand->deferring)
         strand_wait_wake(strand);
 }
 

@@ -32,7 +32,7 @@ int strand_scheduler_enter(strand_scheduler *s)
     s->errno_place = &errno;
     s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();
-    s->budget = 0;      /* look outside before the first strand */
+    strand_scheduler_grant(s, 0);      /* look outside before the first strand */
     return 0;
 }
 
@@ -45,11 +45,16 @@ void strand_scheduler_leave(strand_scheduler *s)
     atomic_store(&s->running, STRAND_IDLE);
 }
 
+static void cancel(struct strand *strand, void *context)
+{
+    (void)context;
+    strand_cancel_here(strand);
+}
+
 static void begin_stop(strand_scheduler *s)
 {
     s->stop_deadline_ns = strand_clock_deadline_ns(strand_clock_now_ns(), s->grace_ns);
-    for (struct strand_link *link = s->all.head.next; link != &s->all.head; link = link->next)
-        strand_cancel_here(CONTAINER_OF(link, struct strand, all));
+    strand_scheduler_visit(s, cancel, NULL);
 }
 
 static bool over(strand_scheduler *s)
@@ -113,9 +118,10 @@ static void gather(strand_scheduler *s)
 
 int strand_scheduler_look_outside(strand_scheduler *s)
 {
-    s->budget = s->poll_bound;
+    strand_ready_refill(&s->ready);
+    strand_scheduler_grant(s, s->poll_bound);
     gather(s);
-    if (s->ready.first) {
+    if (strand_ready_first(&s->ready)) {
         if (has_outside(s))
             poll_loop(s, 0);
     } else if (over(s)) {
@@ -141,9 +147,9 @@ int strand_scheduler_look_outside(strand_scheduler *s)
 void strand_scheduler_wait_in_place(strand_scheduler *s, const struct strand *strand)
 {
     strand_counter_add(&s->pinned_waits, 1);
-    while (strand->wait.armed) {
+    while (strand_armed(strand)) {
         gather(s);
-        if (!strand->wait.armed)
+        if (!strand_armed(strand))
             break;
         wait_outside(s);
         strand_scheduler_fire_timers(s);
@@ -154,20 +160,19 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
 {
     *hosted = NULL;
     for (;;) {
-        if (s->budget == 0 || !s->ready.first) {
+        struct strand *next = strand_ready_first(&s->ready);
+        if (!next || strand_scheduler_budget_spent(s)) {
             int status = strand_scheduler_look_outside(s);
             if (status <= 0)
                 return status;
             continue;
         }
-        struct strand *next = strand_ready_take(s);
+        strand_ready_drop_first(&s->ready);
         if (next->kind == STRAND_NATIVE) {
             strand_scheduler_run_native(s, next);
             continue;
         }
         strand_become(next, STRAND_RUNNING);
-        strand_counter_add(&s->switches, 1);
-        s->budget--;
         *hosted = next;
         return 0;
     }

@@ -16,18 +16,16 @@
 #ifndef STRAND_SCHEDULER_SCHEDULER_H
 #define STRAND_SCHEDULER_SCHEDULER_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "control.h"
 #include "counter.h"
 #include "loop.h"
+#include "ready.h"
 #include "table.h"
 #include "wakefd.h"
-
-struct strand_ready_queue {
-    struct strand *first, *last;
-};
 
 /* A binary heap by (deadline, sequence). */
 struct strand_timers {
@@ -59,12 +57,13 @@ struct strand_scheduler {
     /* Touched by each switch. */
     struct strand_ready_queue ready;
     struct strand *current;                    /* NULL on the carrier itself */
-    unsigned budget;                           /* switches left until the next look outside */
-    unsigned poll_bound;
-    uint64_t switches;
+    uint64_t look_at;                          /* ready.head at which to look outside */
+    unsigned flush_due;                        /* io has output, or a line, to look at on a park */
     int *errno_place;                          /* of the carrier's thread: strands keep their own */
     struct strand_context carrier;             /* where run's own frames wait while a strand runs */
     struct strand_sanitizer carrier_sanitizer;
+
+    unsigned poll_bound;
 
     struct strand_loop *loop;
     struct strand_timers timers;
@@ -74,10 +73,11 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */
     unsigned spare_hosted_count;
-    struct strand_list all;                    /* the living */
+    struct strand_list bound;                  /* table entries of its control blocks */
 
     uint64_t live;                             /* spawned and not finished ... */
     _Atomic uint64_t arriving;                 /* ... and those on their way through the inbox */
@@ -100,7 +100,8 @@ struct strand_scheduler {
     int64_t stop_deadline_ns;                  /* of the grace period; 0 while not stopping */
     int64_t grace_ns;
     bool grace_spent;                          /* the last run ended by it: shutdown grants none */
-    size_t default_stack_bytes, max_strands;
+    size_t max_strands;
+    unsigned default_class;                    /* of stacks */
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
     uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
@@ -122,9 +123,14 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
 
 /* -- spawn and end (spawn.c) -- */
 /* held: the scheduler whose holder the caller is, or NULL. */
+/* -EPERM: neither is there. */
 int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            const struct strand_options *options, strand_entry entry, void *argument,
                            strand_id *id);
+
+/* The same without options; quick on the caller's own scheduler. */
+int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry entry, void *argument,
+                                 strand_id *id);
 
 /* -- wake, cancel from anywhere (post.c); held as above -- */
 int strand_scheduler_wake(strand_scheduler *held, strand_id id);
@@ -155,7 +161,8 @@ int strand_locals_create_key(void (*destroy)(void *), strand_key *key);
 int strand_locals_set(struct strand *self, strand_key key, void *value);
 void *strand_locals_get(const struct strand *self, strand_key key);
 int strand_deferred_push(struct strand *self, void (*fn)(void *), void *arg);
-void strand_deferred_run(struct strand *self);
+/* Runs the defers and destroys the locals of a strand with extras. */
+void strand_belongings_end(struct strand *self);
 
 /* -- timers (timers.c) -- */
 int strand_timers_add(struct strand_timers *timers, struct strand_timer *timer);   /* 0, -ENOMEM */
@@ -194,9 +201,10 @@ void strand_inbox_drain(strand_scheduler *s);
 int strand_scheduler_retry(strand_id id);                     /* any thread: POST_RETRY */
 void strand_cancel_here(struct strand *strand);
 void strand_wake_here(struct strand *strand);
-int strand_scheduler_may_spawn(strand_scheduler *s);          /* 0, -ECANCELED, -EAGAIN */
 void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
-void strand_scheduler_adopt(struct strand *strand);           /* into the living */
+void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot);   /* into the living */
+/* Parts a block from its table entry, which is given back when it is not in use any more. */
+void strand_scheduler_unbind(strand_scheduler *s, struct strand *block);
 void strand_scheduler_end(struct strand *strand);             /* joiners, entry, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
@@ -210,8 +218,11 @@ void strand_parked(struct strand *strand);                    /* RUNNING -> PARK
 void strand_unparked(struct strand *strand);                  /* PARKED -> READY, counted, queued */
 uint32_t strand_fork_epoch(void);
 
+/* Calls visit for each living strand. It must end none. */
+void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, void *),
+                            void *context);
+
 /* -- for native strands (switch.c) -- */
-void strand_locals_destroy(struct strand *self);
 __attribute__((noreturn)) void strand_scheduler_finish(strand_scheduler *s, struct strand *self);
 void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand);
 int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), void *arg);
@@ -220,26 +231,49 @@ void strand_context_begin(void *value);                       /* a native strand
 void strand_scheduler_park(strand_scheduler *s);
 void strand_scheduler_yield(void);             /* nothing outside a native strand */
 
+/* Each switch takes one from the ready queue. Any thread: approximate. */
+static inline uint64_t strand_scheduler_switches(const strand_scheduler *s)
+{
+    return strand_counter_read(&s->ready.head);
+}
+
+/* So many switches until the next look outside; with strands that found no place in the ring, whose
+ * order only the long way keeps, at most one. */
+static inline void strand_scheduler_grant(strand_scheduler *s, unsigned switches)
+{
+    s->look_at = s->ready.head + (s->ready.more_first && switches ? 1 : switches);
+}
+
+static inline bool strand_scheduler_budget_spent(const strand_scheduler *s)
+{
+    return s->ready.head == s->look_at;
+}
+
 static inline void strand_ready_append(strand_scheduler *s, struct strand *strand)
 {
     strand_become(strand, STRAND_READY);
-    strand->next = NULL;
-    if (s->ready.last)
-        s->ready.last->next = strand;
-    else
-        s->ready.first = strand;
-    s->ready.last = strand;
+    if (strand_ready_full(&s->ready)) {
+        strand_ready_push_slowly(&s->ready, strand);
+        if (s->ready.more_first)
+            strand_scheduler_grant(s, 0);
+    } else {
+        s->ready.ring[s->ready.tail++ & s->ready.mask] = strand;
+    }
 }
 
-static inline struct strand *strand_ready_take(strand_scheduler *s)
+/* 0, -ECANCELED, -EAGAIN. */
+static inline int strand_scheduler_may_spawn(strand_scheduler *s)
 {
-    struct strand *first = s->ready.first;
-    if (first) {
-        s->ready.first = first->next;
-        if (!s->ready.first)
-            s->ready.last = NULL;
-    }
-    return first;
+    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
+        return -ECANCELED;
+    uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
+    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
+}
+
+static inline void strand_scheduler_flush(strand_scheduler *s)
+{
+    if (s->flush_due)
+        s->hooks.flush(s);
 }
 
 #endif

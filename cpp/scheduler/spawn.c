@@ -4,15 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attributes.h"
+#include "held.h"
 #include "scheduler.h"
 
-enum { CONTROL_ALIGN = 64 };
-
 /* The control block at the top of its stack; the frames lie below it. */
-static struct strand *place_control(const struct strand_stack *stack)
+static struct strand *block_below(char *top)
 {
-    uintptr_t high = (uintptr_t)stack->low + stack->size_bytes;
-    return (struct strand *)((high - sizeof(struct strand)) & ~(uintptr_t)(CONTROL_ALIGN - 1));
+    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
 }
 
 static void set_name(struct strand *strand, const char *name)
@@ -20,50 +19,91 @@ static void set_name(struct strand *strand, const char *name)
     if (!name)
         return;
     size_t length = strnlen(name, STRAND_NAME_BYTES - 1);
-    memcpy(strand->name, name, length);
-    strand->name[length] = '\0';
+    memcpy(strand_extras(strand)->name, name, length);      /* blank behind it */
 }
 
-static struct strand *build(strand_scheduler *s, struct strand_stack *stack,
-                            const struct strand_options *options, strand_entry entry,
-                            void *argument)
+/* A block out of the pool: only one that has never been used does not know its stack. */
+static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_class, int *status)
 {
-    struct strand *strand = place_control(stack);
+    struct strand_stack stack;
+    char *top = strand_stack_take(pool, size_class);
+    if (top) {
+        struct strand *block = block_below(top);
+        if (block->stack_low)
+            return block;
+        strand_stack_describe(pool, size_class, top, &stack);
+    } else {
+        *status = strand_stack_acquire(pool, size_class, &stack);
+        if (*status < 0)
+            return NULL;
+    }
+    struct strand *block = block_below(stack.low + stack.size_bytes);
+    block->stack_low = stack.low;
+    block->stack = stack;
+    block->size_class = (uint8_t)stack.size_class;
+    return block;
+}
+
+static inline void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
+                  strand_entry entry, void *argument)
+{
+    size_t frames = (size_t)((char *)strand - strand->stack_low);
     strand_control_init(strand, STRAND_NATIVE, s);
-    size_t frames = (size_t)((char *)strand - stack->low);
-    strand->stack = *stack;
     strand->entry = entry;
     strand->argument = argument;
     if (options)
         set_name(strand, options->name);
-    strand_sanitizer_init(&strand->sanitizer, stack->low, frames);
-    strand_context_prepare(&strand->context, stack->low, frames, strand_context_begin);
-    return strand;
+    strand_sanitizer_init(&strand->sanitizer, strand->stack_low, frames);
+    strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
 
-/* Into the living, without a place in the queue yet. */
-void strand_scheduler_adopt(struct strand *strand)
+static inline void count_in(strand_scheduler *s)
 {
-    strand_scheduler *s = strand->scheduler;
-    strand_list_append(&s->all, &strand->all);
     strand_counter_add(&s->live, 1);
     strand_counter_add(&s->spawned, 1);
+}
+
+void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
+{
+    if (!slot->bound.next)
+        strand_list_append(&s->bound, &slot->bound);
+    count_in(s);
+}
+
+void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
+{
+    struct strand_slot *slot = strand_table_find(block->id);
+    strand_link_remove(&slot->bound);
+    strand_table_give(&s->slots, slot);
+    block->id = 0;
+}
+
+void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, void *),
+                            void *context)
+{
+    struct strand_link *next;
+    for (struct strand_link *link = s->bound.head.next; link != &s->bound.head; link = next) {
+        struct strand_slot *slot = CONTAINER_OF(link, struct strand_slot, bound);
+        next = link->next;
+        if (strand_slot_is(slot, slot->strand->id) && slot->strand->state != STRAND_NEW)
+            visit(slot->strand, context);
+    }
 }
 
 static int spawn_here(strand_scheduler *s, const struct strand_options *options,
                       unsigned size_class, strand_entry entry, void *argument, strand_id *id)
 {
-    struct strand_stack stack;
-    int status = strand_stack_acquire(s->stacks, size_class, &stack);
-    if (status < 0)
+    int status = 0;
+    struct strand *strand = take_block(s->stacks, size_class, &status);
+    if (!strand)
         return status;
-    struct strand *strand = build(s, &stack, options, entry, argument);
-    if (!strand_table_take(&s->slots, s, strand)) {
-        strand_sanitizer_destroy(&strand->sanitizer);
-        strand_stack_release(&stack);
+    build(s, strand, options, entry, argument);
+    struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
+    if (!slot) {
+        strand_scheduler_release(strand);
         return -ENOMEM;
     }
-    strand_scheduler_adopt(strand);
+    strand_scheduler_adopt(s, slot);
     strand_ready_append(s, strand);
     *id = strand->id;
     return 0;
@@ -74,19 +114,17 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
                               unsigned size_class, strand_entry entry, void *argument,
                               strand_id *id)
 {
-    struct strand_stack stack;
+    int status = 0;
     pthread_mutex_lock(&s->guest_lock);
-    int status = strand_stack_acquire(s->guest_stacks, size_class, &stack);
+    struct strand *strand = take_block(s->guest_stacks, size_class, &status);
     pthread_mutex_unlock(&s->guest_lock);
-    if (status < 0)
+    if (!strand)
         return status;
-    struct strand *strand = build(s, &stack, options, entry, argument);
+    strand->guest = 1;
+    build(s, strand, options, entry, argument);
     struct strand_slot *slot = strand_table_take(NULL, s, strand);
     if (!slot) {
-        strand_sanitizer_destroy(&strand->sanitizer);
-        pthread_mutex_lock(&s->guest_lock);
-        strand_stack_release(&stack);
-        pthread_mutex_unlock(&s->guest_lock);
+        strand_scheduler_release(strand);
         return -ENOMEM;
     }
     *id = strand->id;
@@ -97,23 +135,19 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
     return 0;
 }
 
-int strand_scheduler_may_spawn(strand_scheduler *s)
-{
-    if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
-        return -ECANCELED;
-    uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
-    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
-}
-
 int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            const struct strand_options *options, strand_entry entry, void *argument,
                            strand_id *id)
 {
     strand_id ignored;
-    if (!s || !entry || (options && options->size < sizeof *options))
+    if (!s && !held)
+        return -EPERM;
+    s = s ? s : held;
+    if (!entry || (options && options->size < sizeof *options))
         return -EINVAL;
-    size_t stack_bytes = options ? options->stack_bytes : 0;
-    int size_class = strand_stack_class_for(stack_bytes ? stack_bytes : s->default_stack_bytes);
+    int size_class = (int)s->default_class;
+    if (options && options->stack_bytes)
+        size_class = strand_stack_class_for(options->stack_bytes);
     if (size_class < 0)
         return size_class;
     int status = strand_scheduler_may_spawn(s);
@@ -126,31 +160,78 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                : spawn_from_outside(s, options, (unsigned)size_class, entry, argument, id);
 }
 
+/*
+ * The common case is in one piece: a stack that has served the default class before, whose block
+ * knows its place and has its table entry. Nothing is called but strand_context_prepare.
+ */
+STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry entry,
+                                               void *argument, strand_id *id)
+{
+    strand_scheduler *held = strand_held_here;
+    if (held && (!s || s == held) && entry && strand_scheduler_may_spawn(held) == 0) {
+        char *top = strand_stack_take(held->stacks, held->default_class);
+        struct strand *strand = top ? block_below(top) : NULL;
+        if (strand && strand->id) {
+            build(held, strand, NULL, entry, argument);
+            strand_slot_begin(strand_table_find(strand->id), strand);
+            count_in(held);
+            strand_ready_append(held, strand);
+            if (id)
+                *id = strand->id;
+            return 0;
+        }
+        if (top)
+            strand_stack_give(held->stacks, held->default_class, top);
+    }
+    return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
+}
+
 void strand_arrive(struct strand *strand)
 {
-    strand_scheduler_adopt(strand);
-    atomic_fetch_sub(&strand->scheduler->arriving, 1);      /* never counted too few */
-    strand->cancelled |= strand->scheduler->stop_deadline_ns != 0;
-    strand_ready_append(strand->scheduler, strand);
+    strand_scheduler *s = strand->scheduler;
+    strand_scheduler_adopt(s, strand_table_find(strand->id));
+    atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
+    strand->cancelled |= s->stop_deadline_ns != 0;
+    strand_ready_append(s, strand);
+}
+
+/* Wakes its joiners; true when its result is to be kept for one that comes later. */
+static bool hand_result_on(struct strand *strand)
+{
+    struct strand_extras *extras = &strand->extras;
+    strand_join_forget(strand);
+    bool keep = extras->result && strand_list_empty(&extras->joiners);
+    strand_joiners_wake(strand, extras->result);
+    return keep;
+}
+
+/* The entry serves the block no more. */
+static void part(struct strand *strand, struct strand_slot *slot)
+{
+    strand_link_remove(&slot->bound);
+    strand->id = 0;
 }
 
 void strand_scheduler_end(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     strand_id id = strand->id;
-    void *result = strand->result;
-
-    strand_join_forget(strand);
-    bool keep = result && strand_list_empty(&strand->joiners);
-    s->results_kept += keep;
-    strand_joiners_wake(strand, result);
-    strand_become(strand, STRAND_FINISHED);
-    strand_link_remove(&strand->all);
     struct strand_slot *slot = strand_table_find(id);
-    unsigned posts = strand_slot_end(&s->slots, slot, keep, result);
-    s->undelivered += (posts & STRAND_POST_POSTED) != 0;
+    void *result = strand->has_extras ? strand->extras.result : NULL;
+    bool keep = strand->has_extras && hand_result_on(strand);
+
+    strand_move(strand, STRAND_RUNNING, STRAND_FINISHED);
+    if (keep) {      /* before any thread can take the result, and give the entry to any block */
+        s->results_kept++;
+        part(strand, slot);
+    }
+    unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
     strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
+    if (posts & STRAND_POST_POSTED) {
+        s->undelivered++;
+        part(strand, slot);
+    }
     if (posts & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, id, result);
 }
@@ -162,13 +243,14 @@ void strand_scheduler_release(struct strand *strand)
         strand_hosted_give_block(s, strand);
         return;
     }
-    struct strand_stack stack = strand->stack;
     strand_sanitizer_destroy(&strand->sanitizer);
-    if (stack.home == s->stacks) {
-        strand_stack_release(&stack);
+    if (!strand->guest) {
+        if (!strand_stack_give(s->stacks, strand->size_class,
+                               (char *)strand + STRAND_CONTROL_PLACE_BYTES))
+            strand_stack_release(&strand->stack);
         return;
     }
     pthread_mutex_lock(&s->guest_lock);
-    strand_stack_release(&stack);
+    strand_stack_release(&strand->stack);
     pthread_mutex_unlock(&s->guest_lock);
 }

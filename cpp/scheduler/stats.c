@@ -12,7 +12,7 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
     out->ready = out->live > out->parked ? out->live - out->parked : 0;
     out->spawned = strand_counter_read(&s->spawned);
     out->finished = strand_counter_read(&s->finished);
-    out->switches = strand_counter_read(&s->switches);
+    out->switches = strand_scheduler_switches(s);
     out->wakes = strand_counter_read(&s->wakes);
     out->remote_wakes = strand_counter_read(&s->remote_wakes);
     out->polls = strand_counter_read(&s->polls);

@@ -43,58 +43,80 @@ static inline void switch_to_carrier(strand_scheduler *s, struct strand *self)
     arrive(s, self, strand_context_switch(&self->context, &s->carrier, self));
 }
 
+/* The first ready strand, if the switch to it need not go by way of the carrier. */
+static inline struct strand *next_directly(const strand_scheduler *s)
+{
+    struct strand *next = strand_ready_first(&s->ready);
+    return next && next->kind == STRAND_NATIVE && !strand_scheduler_budget_spent(s) ? next : NULL;
+}
+
+static inline void take(strand_scheduler *s, struct strand *next)
+{
+    strand_ready_drop_first(&s->ready);
+    strand_move(next, STRAND_READY, STRAND_RUNNING);
+}
+
+static __attribute__((noinline)) void leave_to_carrier(strand_scheduler *s, struct strand *self)
+{
+    switch_to_carrier(s, self);
+}
+
+static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct strand *self)
+{
+    bool alone = !strand_ready_first(&s->ready) && !strand_scheduler_budget_spent(s);
+    strand_ready_append(s, self);
+    if (alone)
+        take(s, self);
+    else
+        leave_to_carrier(s, self);
+}
+
 /*
- * What the strand after the next will need: its saved registers and the frames above them. Its
- * block was fetched one turn ago, as the `next` of the strand then after the next.
+ * The calls here are the last thing done, so that nothing is saved on the stack that the switch does
+ * not save anyway. The place at the tail is there: one was taken.
  */
-static inline void prefetch(const struct strand *after)
-{
-    const char *sp = strand_context_sp(&after->context);
-    __builtin_prefetch(sp);
-    __builtin_prefetch(sp + 64);
-    __builtin_prefetch(sp + 128);
-    __builtin_prefetch(after->next);
-}
-
-/* `self` stands where it belongs (the queue's tail, or parked). Returns when it runs again. */
-static inline void leave(strand_scheduler *s, struct strand *self)
-{
-    struct strand *next = s->ready.first;
-    if (!next || next->kind != STRAND_NATIVE || s->budget == 0) {
-        switch_to_carrier(s, self);
-        return;
-    }
-    strand_ready_take(s);
-    if (s->ready.first)
-        prefetch(s->ready.first);
-    strand_become(next, STRAND_RUNNING);
-    s->budget--;
-    strand_counter_add(&s->switches, 1);
-    if (next == self)
-        return;
-    switch_strands(s, self, next);
-}
-
 STRAND_OPAQUE void strand_scheduler_yield(void)
 {
     strand_scheduler *s = strand_held_here;
     if (!s || !s->current)
         return;
-    struct strand *self = s->current;
-    strand_ready_append(s, self);
-    leave(s, self);
+    struct strand *self = s->current, *next = next_directly(s);
+    if (!next) {
+        yield_slowly(s, self);
+        return;
+    }
+    take(s, next);
+    strand_move(self, STRAND_RUNNING, STRAND_READY);
+    s->ready.ring[s->ready.tail++ & s->ready.mask] = self;
+    switch_strands(s, self, next);
 }
 
 __attribute__((noinline)) void strand_scheduler_park(strand_scheduler *s)
 {
     struct strand *self = s->current;
-    if (s->hooks.flush)
-        s->hooks.flush(s);
-    if (self->wait.armed)
+    strand_scheduler_flush(s);
+    if (strand_armed(self))
         strand_parked(self);
     else
         strand_ready_append(s, self);
-    leave(s, self);
+    struct strand *next = next_directly(s);
+    if (!next) {
+        leave_to_carrier(s, self);
+        return;
+    }
+    take(s, next);
+    if (next != self)
+        switch_strands(s, self, next);
+}
+
+/* Of a strand that ended: its stack, now that nobody stands on it. */
+static inline void release_departed(strand_scheduler *s)
+{
+    struct strand *departed = s->departed;
+    if (departed) {
+        s->departed = NULL;
+        strand_scheduler_release(departed);
+    }
 }
 
 /* The first frame: what the first switch to a strand brings. */
@@ -103,37 +125,54 @@ void strand_context_begin(void *value)
     strand_scheduler *s = strand_held_here;
     struct strand *self = s->current;
     arrive(s, self, value);
+    self->begun = 1;
+    release_departed(s);
     self->entry(self->argument);
     strand_scheduler_finish(self->scheduler, self);
 }
 
-/* Ends the child of a fork whose strand comes to its end there: the queue is the parent's. */
-static void refuse_in_child_of_fork(const strand_scheduler *s)
+/* The queue is the parent's. */
+static void refuse_in_child_of_fork(void)
 {
-    if (s->fork_epoch == strand_fork_epoch())
-        return;
     static const char text[] = "strand: a strand ended in the child of a fork; the child exits\n";
     ssize_t written = write(STDERR_FILENO, text, sizeof text - 1);
     (void)written;
     _exit(EXIT_FAILURE);
 }
 
-void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
+/*
+ * Leaves for ever: to the next strand if that has not begun, since a first frame looks whether a
+ * stack was left; else to the carrier, so that those who merely come back need not look.
+ */
+__attribute__((noreturn)) static void depart(strand_scheduler *s, struct strand *self)
 {
-    refuse_in_child_of_fork(s);
-    do {
-        strand_deferred_run(self);
-        strand_locals_destroy(self);
-    } while (self->deferred);      /* by a local's destructor */
-    strand_scheduler_end(self);
+    struct strand *next = next_directly(s);
+    struct strand_context *to = &s->carrier;
+    struct strand_sanitizer *sanitizer = &s->carrier_sanitizer;
     s->departed = self;
     s->current = NULL;
-    if (s->hooks.flush)
-        s->hooks.flush(s);
-    strand_sanitizer_leave(&self->sanitizer, &s->carrier_sanitizer, true);
-    strand_context_switch(&self->context, &s->carrier, self);
+    if (next && !next->begun) {
+        take(s, next);
+        *s->errno_place = 0;
+        s->current = next;
+        to = &next->context;
+        sanitizer = &next->sanitizer;
+    }
+    strand_sanitizer_leave(&self->sanitizer, sanitizer, true);
+    strand_context_switch(&self->context, to, self);
     CHECK(!"a finished strand ran again");
     abort();
+}
+
+STRAND_OPAQUE void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
+{
+    if (strand_held_here != s)
+        refuse_in_child_of_fork();
+    if (self->has_extras)
+        strand_belongings_end(self);
+    strand_scheduler_end(self);
+    strand_scheduler_flush(s);
+    depart(s, self);
 }
 
 static void switch_from_carrier(strand_scheduler *s, struct strand *to)
@@ -143,19 +182,13 @@ static void switch_from_carrier(strand_scheduler *s, struct strand *to)
     strand_sanitizer_leave(&s->carrier_sanitizer, &to->sanitizer, false);
     struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);
     strand_sanitizer_arrive(&s->carrier_sanitizer, &came_from->sanitizer);
-    if (s->departed) {
-        strand_scheduler_release(s->departed);
-        s->departed = NULL;
-    }
+    release_departed(s);
     s->caller = s->call ? came_from : NULL;
 }
 
 void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand)
 {
     strand_become(strand, STRAND_RUNNING);
-    strand_counter_add(&s->switches, 1);
-    if (s->budget)
-        s->budget--;
     switch_from_carrier(s, strand);
     while (s->call) {
         void (*fn)(void *) = s->call;

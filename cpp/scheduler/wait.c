@@ -11,6 +11,7 @@ static void fire(struct strand_timer *timer)
     strand_wait_wake(CONTAINER_OF(wait, struct strand, wait));
 }
 
+/* The bit for `waits`, or -ENOMEM. */
 static int set_timer(struct strand *self, int64_t deadline_ns)
 {
     struct strand_timer *timer = &self->wait.timer;
@@ -18,18 +19,22 @@ static int set_timer(struct strand *self, int64_t deadline_ns)
         return 0;
     timer->deadline_ns = deadline_ns;
     timer->fire = fire;
-    return strand_timers_add(&self->scheduler->timers, timer);
+    int status = strand_timers_add(&self->scheduler->timers, timer);
+    return status < 0 ? status : STRAND_TIMED;
+}
+
+static void unset_timer(struct strand *self)
+{
+    if (self->waits & STRAND_TIMED)
+        strand_timers_remove(&self->scheduler->timers, &self->wait.timer);
 }
 
 static void disarm(struct strand *strand)
 {
-    struct strand_wait *wait = &strand->wait;
-    if (!wait->armed)
-        return;
-    strand_link_remove(&wait->link);
-    strand_timers_remove(&strand->scheduler->timers, &wait->timer);
-    wait->queue = NULL;
-    wait->armed = wait->inside = wait->bare = 0;
+    if (strand->waits & STRAND_QUEUED)
+        strand_link_remove(&strand->wait.link);
+    unset_timer(strand);
+    strand->waits = 0;
 }
 
 static bool meets_cancel(struct strand *self)
@@ -40,17 +45,23 @@ static bool meets_cancel(struct strand *self)
     return true;
 }
 
+static unsigned kind_bits(enum strand_wait_kind kind, int64_t deadline_ns)
+{
+    if (kind == STRAND_WAIT_BARE)
+        return STRAND_BARE;
+    return kind == STRAND_WAIT_INSIDE && deadline_ns == STRAND_FOREVER ? STRAND_INSIDE : 0;
+}
+
 int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *reason,
                     int64_t deadline_ns, enum strand_wait_kind kind)
 {
     struct strand_wait *wait = &self->wait;
-    bool keeps_place = wait->armed && queue && wait->queue == queue;
-
+    bool keeps_place = queue && (self->waits & STRAND_QUEUED) && wait->queue == queue;
     if (keeps_place)
-        strand_timers_remove(&self->scheduler->timers, &wait->timer);
+        unset_timer(self);
     else
         strand_wait_done(self);
-
+    self->waits &= (uint8_t)~STRAND_TIMED;
     int status = meets_cancel(self)                            ? -ECANCELED
                  : deadline_ns <= self->scheduler->now_ns      ? -ETIMEDOUT
                                                                : set_timer(self, deadline_ns);
@@ -63,9 +74,8 @@ int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *
     wait->queue = queue;
     wait->reason = reason;
     wait->since_ns = self->scheduler->now_ns;
-    wait->inside = kind == STRAND_WAIT_INSIDE && deadline_ns == STRAND_FOREVER;
-    wait->bare = kind == STRAND_WAIT_BARE;
-    wait->armed = 1;
+    self->waits = (uint8_t)(STRAND_ARMED | (queue ? STRAND_QUEUED : 0) | (unsigned)status |
+                            kind_bits(kind, deadline_ns));
     self->unpark = 0;
     return -EAGAIN;
 }
@@ -91,7 +101,7 @@ void strand_parked(struct strand *strand)
     strand_scheduler *s = strand->scheduler;
     strand_become(strand, STRAND_PARKED);
     strand_counter_add(&s->parked, 1);
-    s->inside += strand->wait.inside;
+    s->inside += (strand->waits & STRAND_INSIDE) != 0;
 }
 
 void strand_unparked(struct strand *strand)
@@ -99,13 +109,13 @@ void strand_unparked(struct strand *strand)
     strand_scheduler *s = strand->scheduler;
     strand_counter_subtract(&s->parked, 1);
     strand_counter_add(&s->wakes, 1);
-    s->inside -= strand->wait.inside;
+    s->inside -= (strand->waits & STRAND_INSIDE) != 0;
     strand_ready_append(s, strand);
 }
 
 void strand_wait_wake(struct strand *strand)
 {
-    if (!strand->wait.armed)
+    if (!strand_armed(strand))
         return;
     if (strand->state == STRAND_PARKED) {
         strand_unparked(strand);

@@ -2,14 +2,14 @@
 #include "stack.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "arena.h"
 #include "check.h"
 #include "guard.h"
 #include "pages.h"
-
-enum { CLASSES = 6 };
 
 #define KIB ((size_t)1024)
 
@@ -22,68 +22,34 @@ enum { CLASSES = 6 };
 
 static const struct {
     size_t usable_bytes, guard_bytes;   /* rounded up to pages; a guard of 1 is one page */
-} class_sizes[CLASSES] = {
-    {8 * KIB, 1},          {16 * KIB, 1},          {64 * KIB, WIDE_GUARD},
-    {256 * KIB, WIDE_GUARD}, {1024 * KIB, WIDE_GUARD}, {8192 * KIB, WIDE_GUARD},
+} class_sizes[STRAND_STACK_CLASS_COUNT] = {
+    [STRAND_STACK_DENSE] = {4 * KIB, 0},          [STRAND_STACK_8K] = {8 * KIB, 1},
+    [STRAND_STACK_16K] = {16 * KIB, 1},           [STRAND_STACK_64K] = {64 * KIB, WIDE_GUARD},
+    [STRAND_STACK_256K] = {256 * KIB, WIDE_GUARD}, [STRAND_STACK_1M] = {1024 * KIB, WIDE_GUARD},
+    [STRAND_STACK_8M] = {8192 * KIB, WIDE_GUARD},
 };
 
-/* Tops that differ by the cache line: page-aligned ones of 1,000 strands would share a few sets. */
-#define COLOURS 8
-#define COLOUR_BYTES 128
-
-/* Address space by the arena; slots are opened (guards installed, made known) by the batch, which
- * grows with what is open, so that a small program pays for few. */
-#define ARENA_BYTES (64 * KIB * KIB)
-#define FIRST_BATCH 8
-#define LARGEST_BATCH 64
-
-struct arena {
-    struct arena *next;
-    char *base;
-    size_t slots, opened;     /* the slots below `opened` have been handed out or are pooled */
-    size_t mprotect_guards;
-};
-
-/*
- * The free slots lie in an array of their own, last freed last: links inside the slots would touch
- * pages that a strand's last use left cold. It has room for every slot there is, so that a release
- * cannot fail.
- */
-struct slots {
-    size_t usable_bytes, guard_bytes;
-    struct arena *arenas;     /* newest first; only the newest has unopened slots */
-    char **free;
-    size_t free_count, free_capacity;
-    size_t opened;            /* of all arenas */
-};
-
-struct strand_stack_pool {
-    struct slots classes[CLASSES];
-    enum strand_stack_guards guards;
-    size_t page_bytes, arena_bytes;
-    _Atomic uint64_t live, pooled, bytes_reserved;
-};
+/* More than any address space, yet no overflow when a guard is added. */
+#define LARGEST_OWN (SIZE_MAX / 4)
 
 static size_t round_up(size_t size_bytes, size_t page_bytes)
 {
     return (size_bytes + page_bytes - 1) & ~(page_bytes - 1);
 }
 
-/* One writer: no locked instruction. */
-static void count(_Atomic uint64_t *counter, int64_t change)
-{
-    uint64_t value = atomic_load_explicit(counter, memory_order_relaxed);
-    atomic_store_explicit(counter, value + (uint64_t)change, memory_order_relaxed);
-}
-
 int strand_stack_class_for(size_t size_bytes)
 {
     if (size_bytes == 0)
         return -EINVAL;
-    for (int class = 0; class < CLASSES; class++)
+    for (int class = STRAND_STACK_8K; class < STRAND_STACK_CLASS_COUNT; class++)
         if (size_bytes <= class_sizes[class].usable_bytes)
             return class;
     return -EINVAL;
+}
+
+size_t strand_stack_class_bytes(unsigned size_class)
+{
+    return size_class < STRAND_STACK_CLASS_COUNT ? class_sizes[size_class].usable_bytes : 0;
 }
 
 const char *strand_stack_guards_name(enum strand_stack_guards guards)
@@ -99,203 +65,186 @@ const char *strand_stack_guards_name(enum strand_stack_guards guards)
     return "none";
 }
 
-int strand_stack_pool_create(enum strand_stack_guards guards, struct strand_stack_pool **out)
+int strand_stack_pool_create(const struct strand_stack_pool_options *options,
+                             struct strand_stack_pool **out)
 {
-    struct strand_stack_pool *pool = calloc(1, sizeof *pool);
+    struct strand_stack_pool *pool = aligned_alloc(_Alignof(struct strand_stack_pool), sizeof *pool);
     if (!pool)
         return -ENOMEM;
-    pool->guards = guards;
+    memset(pool, 0, sizeof *pool);
+    pool->guards = options->guards;
+    pool->limit = options->limit;
+    pool->control_bytes = options->control_bytes;
     pool->page_bytes = strand_pages_size();
-    pool->arena_bytes = ARENA_BYTES;
-    for (int class = 0; class < CLASSES; class++) {
-        struct slots *slots = &pool->classes[class];
+    for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
+        struct strand_stack_slots *slots = &pool->classes[class];
         slots->usable_bytes = round_up(class_sizes[class].usable_bytes, pool->page_bytes);
-        if (guards != STRAND_STACK_GUARDS_NONE)
+        slots->page_mask = pool->page_bytes - 1;
+        if (pool->guards != STRAND_STACK_GUARDS_NONE)
             slots->guard_bytes = round_up(class_sizes[class].guard_bytes, pool->page_bytes);
+        slots->take_above = pool->limit ? UINT64_MAX : 0;
     }
     *out = pool;
     return 0;
 }
 
-static size_t slot_bytes(const struct slots *slots)
-{
-    return slots->guard_bytes + slots->usable_bytes;
-}
-
-static void arena_destroy(struct arena *arena, const struct slots *slots)
-{
-    strand_pages_release(arena->base, arena->slots * slot_bytes(slots));
-    strand_guard_forget_mprotect(arena->mprotect_guards);
-    free(arena);
-}
-
 void strand_stack_pool_destroy(struct strand_stack_pool *pool)
 {
-    CHECK(atomic_load(&pool->live) == 0);
-    for (int class = 0; class < CLASSES; class++) {
-        struct slots *slots = &pool->classes[class];
-        while (slots->arenas) {
-            struct arena *arena = slots->arenas;
-            slots->arenas = arena->next;
-            arena_destroy(arena, slots);
-        }
-        free(slots->free);
+    CHECK(pool->own_live == 0);
+    for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
+        CHECK(pool->classes[class].free_count == pool->classes[class].opened);
+        strand_stack_arenas_destroy(&pool->classes[class]);
     }
     free(pool);
 }
 
-/* Where the address space is counted (strict overcommit, RLIMIT_AS), smaller arenas still fit. */
-static int reserve_arena(struct strand_stack_pool *pool, const struct slots *slots,
-                         struct arena *arena)
+static int refuse(struct strand_stack_limit *limit)
 {
-    for (;;) {
-        arena->slots = pool->arena_bytes / slot_bytes(slots);
-        if (arena->slots == 0)
-            arena->slots = 1;
-        void *base;
-        if (strand_pages_reserve(arena->slots * slot_bytes(slots), &base) == 0) {
-            arena->base = base;
-            return 0;
-        }
-        if (arena->slots == 1)
-            return -ENOMEM;
-        pool->arena_bytes /= 4;
-    }
+    static const char text[] = "strand: no more stacks: those in use reach the scheduler's "
+                               "max_stack_bytes_all; raise it or use smaller stacks\n";
+    if (!__atomic_exchange_n(&limit->told, 1, __ATOMIC_RELAXED) &&
+        write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        return -EAGAIN;
+    return -EAGAIN;
 }
 
-static int make_room_for_free(struct slots *slots, size_t more)
+static int charge(struct strand_stack_limit *limit, size_t size_bytes)
 {
-    size_t all = more;
-    for (const struct arena *arena = slots->arenas; arena; arena = arena->next)
-        all += arena->slots;
-    if (all <= slots->free_capacity)
+    if (!limit)
         return 0;
-    size_t capacity = all > 2 * slots->free_capacity ? all : 2 * slots->free_capacity;
-    char **larger = realloc(slots->free, capacity * sizeof *larger);
-    if (!larger)
-        return -ENOMEM;
-    slots->free = larger;
-    slots->free_capacity = capacity;
+    size_t used_bytes = __atomic_fetch_add(&limit->used_bytes, size_bytes, __ATOMIC_RELAXED);
+    if (used_bytes <= limit->max_bytes && size_bytes <= limit->max_bytes - used_bytes)
+        return 0;
+    __atomic_fetch_sub(&limit->used_bytes, size_bytes, __ATOMIC_RELAXED);
+    return refuse(limit);
+}
+
+static void discharge(struct strand_stack_limit *limit, size_t size_bytes)
+{
+    if (limit)
+        __atomic_fetch_sub(&limit->used_bytes, size_bytes, __ATOMIC_RELAXED);
+}
+
+/* The free slots down to free_count have stayed since the last sweep, and now one more is needed.
+ * By steps that double: a busy pool comes here a few times a sweep. */
+static void lower_idle(struct strand_stack_slots *slots)
+{
+    slots->idle = slots->free_count > slots->idle_step ? slots->free_count - slots->idle_step : 0;
+    slots->idle_step *= 2;
+    if (slots->examined > slots->idle)
+        slots->examined = slots->idle;
+}
+
+int strand_stack_acquire_slowly(struct strand_stack_pool *pool, unsigned size_class,
+                                struct strand_stack *stack)
+{
+    CHECK(size_class < STRAND_STACK_CLASS_COUNT);
+    struct strand_stack_slots *slots = &pool->classes[size_class];
+    int status = charge(pool->limit, slots->usable_bytes);
+    if (status < 0)
+        return status;
+    if (slots->free_count == 0) {
+        status = strand_stack_refill(pool, size_class);
+        if (status < 0) {
+            discharge(pool->limit, slots->usable_bytes);
+            return status;
+        }
+    }
+    if (slots->free_count <= slots->idle)
+        lower_idle(slots);
+    slots->take_above = pool->limit ? UINT64_MAX : slots->idle;
+    slots->give_below = pool->limit ? 0 : slots->opened;
+    strand_counter_subtract(&slots->free_count, 1);
+    strand_stack_describe(pool, size_class, slots->free[slots->free_count], stack);
     return 0;
 }
 
-static int add_arena(struct strand_stack_pool *pool, struct slots *slots)
+static int acquire_own(struct strand_stack_pool *pool, size_t size_bytes,
+                       struct strand_stack *stack)
 {
-    struct arena *arena = calloc(1, sizeof *arena);
-    if (!arena)
-        return -ENOMEM;
-    int status = reserve_arena(pool, slots, arena);
-    if (status != 0)
-        goto free_arena;
-    status = make_room_for_free(slots, arena->slots);
-    if (status != 0)
+    size_t guard_bytes = pool->classes[STRAND_STACK_8M].guard_bytes;
+    size_bytes = round_up(size_bytes, pool->page_bytes);
+    int status = charge(pool->limit, size_bytes);
+    if (status < 0)
+        return status;
+    void *base;
+    status = strand_pages_reserve(guard_bytes + size_bytes, &base);
+    if (status < 0)
+        goto discharge;
+    status = strand_stack_guard(pool, base, guard_bytes);
+    if (status < 0)
         goto release_pages;
-    arena->next = slots->arenas;
-    slots->arenas = arena;
-    count(&pool->bytes_reserved, (int64_t)(arena->slots * slot_bytes(slots)));
+    *stack = (struct strand_stack){(char *)base + guard_bytes, size_bytes, pool, STRAND_STACK_OWN,
+                                   (unsigned)status};
+    strand_counter_add(&pool->own_live, 1);
+    strand_counter_add(&pool->own_bytes, size_bytes);
+    strand_counter_add(&pool->bytes_reserved, guard_bytes + size_bytes);
     return 0;
 
 release_pages:
-    strand_pages_release(arena->base, arena->slots * slot_bytes(slots));
-free_arena:
-    free(arena);
+    strand_pages_release(base, guard_bytes + size_bytes);
+discharge:
+    discharge(pool->limit, size_bytes);
     return status;
 }
 
-/* A kernel may have lightweight guards and yet refuse them on some memory (mlockall, before Linux
- * 6.15): mprotect serves there. */
-static int install_guard(const struct strand_stack_pool *pool, struct arena *arena, char *low,
-                         size_t size_bytes)
+static void release_own(struct strand_stack_pool *pool, struct strand_stack *stack)
 {
-    int status = 0;
-    if (pool->guards == STRAND_STACK_GUARDS_LIGHTWEIGHT) {
-        status = strand_guard_install_lightweight(low, size_bytes);
-        if (status != -EINVAL)
-            return status;
-    }
-    if (pool->guards != STRAND_STACK_GUARDS_NONE) {
-        status = strand_guard_install_mprotect(low, size_bytes);
-        if (status == 0)
-            arena->mprotect_guards++;
-    }
-    return status;
+    size_t guard_bytes = pool->classes[STRAND_STACK_8M].guard_bytes;
+    CHECK(pool->own_live > 0);
+    strand_pages_release(stack->low - guard_bytes, guard_bytes + stack->size_bytes);
+    strand_guard_forget_mprotect(stack->own_guard);
+    strand_counter_subtract(&pool->own_live, 1);
+    strand_counter_subtract(&pool->own_bytes, stack->size_bytes);
+    strand_counter_subtract(&pool->bytes_reserved, guard_bytes + stack->size_bytes);
+    discharge(pool->limit, stack->size_bytes);
 }
 
-/* Opens the next slots of the newest arena, so that the lowest is taken first. An error only when
- * not even one could be opened. */
-static int open_batch(struct strand_stack_pool *pool, struct slots *slots)
+int strand_stack_acquire_bytes(struct strand_stack_pool *pool, size_t size_bytes,
+                               struct strand_stack *stack)
 {
-    struct arena *arena = slots->arenas;
-    size_t batch = slots->opened < FIRST_BATCH ? FIRST_BATCH : slots->opened;
-    if (batch > LARGEST_BATCH)
-        batch = LARGEST_BATCH;
-    if (batch > arena->slots - arena->opened)
-        batch = arena->slots - arena->opened;
-    char *first = arena->base + arena->opened * slot_bytes(slots);
-    size_t opened = 0;
-    int status = 0;
-    while (opened < batch && status == 0) {
-        status = install_guard(pool, arena, first + opened * slot_bytes(slots), slots->guard_bytes);
-        opened += status == 0;
-    }
-    for (size_t i = opened; i-- > 0;)
-        slots->free[slots->free_count++] = first + i * slot_bytes(slots);
-    arena->opened += opened;
-    slots->opened += opened;
-    count(&pool->pooled, (int64_t)opened);
-    return opened > 0 ? 0 : status;
+    if (size_bytes == 0 || size_bytes > LARGEST_OWN)
+        return -EINVAL;
+    int size_class =
+        strand_stack_class_for(size_bytes + pool->control_bytes + STRAND_STACK_COLOUR_BYTES);
+    return size_class < 0 ? acquire_own(pool, size_bytes + pool->control_bytes + 16, stack)
+                          : strand_stack_acquire(pool, (unsigned)size_class, stack);
 }
 
-static int refill(struct strand_stack_pool *pool, struct slots *slots)
-{
-    if (!slots->arenas || slots->arenas->opened == slots->arenas->slots) {
-        int status = add_arena(pool, slots);
-        if (status != 0)
-            return status;
-    }
-    return open_batch(pool, slots);
-}
-
-/* A slot keeps its colour, so that the lines it warmed stay its own. */
-static size_t colour_of(const char *slot, const struct slots *slots)
-{
-    return (uintptr_t)slot / slot_bytes(slots) % COLOURS * COLOUR_BYTES;
-}
-
-int strand_stack_acquire(struct strand_stack_pool *pool, unsigned size_class,
-                         struct strand_stack *stack)
-{
-    CHECK(size_class < CLASSES);
-    struct slots *slots = &pool->classes[size_class];
-    if (slots->free_count == 0) {
-        int status = refill(pool, slots);
-        if (status != 0)
-            return status;
-    }
-    char *slot = slots->free[--slots->free_count];
-    stack->low = slot + slots->guard_bytes;
-    stack->size_bytes = slots->usable_bytes - colour_of(slot, slots);
-    stack->home = pool;
-    stack->size_class = size_class;
-    count(&pool->live, 1);
-    count(&pool->pooled, -1);
-    return 0;
-}
-
-void strand_stack_release(struct strand_stack *stack)
+void strand_stack_release_slowly(struct strand_stack *stack)
 {
     struct strand_stack_pool *pool = stack->home;
-    struct slots *slots = &pool->classes[stack->size_class];
+    struct strand_stack_slots *slots = &pool->classes[stack->size_class];
+    if (stack->size_class == STRAND_STACK_OWN) {
+        release_own(pool, stack);
+        return;
+    }
     CHECK(slots->free_count < slots->opened);
-    slots->free[slots->free_count++] = stack->low - slots->guard_bytes;
-    stack->low = NULL;
-    count(&pool->live, -1);
-    count(&pool->pooled, 1);
+    discharge(pool->limit, slots->usable_bytes);
+    slots->free[slots->free_count] = stack->low + stack->size_bytes;
+    strand_counter_add(&slots->free_count, 1);
+}
+
+/* Read one after the other while slots come and go: never below zero. */
+static uint64_t less(uint64_t all, uint64_t some)
+{
+    return all > some ? all - some : 0;
 }
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out)
 {
-    out->live = atomic_load_explicit(&pool->live, memory_order_relaxed);
-    out->pooled = atomic_load_explicit(&pool->pooled, memory_order_relaxed);
-    out->bytes_reserved = atomic_load_explicit(&pool->bytes_reserved, memory_order_relaxed);
+    *out = (struct strand_stack_counts){0};
+    for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
+        const struct strand_stack_slots *slots = &pool->classes[class];
+        out->classes[class].usable_bytes = slots->usable_bytes;
+        out->classes[class].pooled = strand_counter_read(&slots->free_count);
+        out->classes[class].live =
+            less(strand_counter_read(&slots->opened), out->classes[class].pooled);
+        out->classes[class].trimmed = strand_counter_read(&slots->trimmed);
+        out->pooled += out->classes[class].pooled;
+        out->live += out->classes[class].live;
+        out->bytes_resident += strand_counter_read(&slots->resident_pages) * pool->page_bytes;
+    }
+    out->live += strand_counter_read(&pool->own_live);
+    out->bytes_reserved = strand_counter_read(&pool->bytes_reserved);
 }

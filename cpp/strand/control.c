@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control.h"
 
-/* Field by field: a spawn should not clear what it sets anyway. */
-void strand_control_init(struct strand *strand, enum strand_kind kind, strand_scheduler *scheduler)
+#if !defined(STRAND_ASAN)
+_Static_assert(sizeof(struct strand_context) > 8 || offsetof(struct strand, wait) == 64,
+               "a plain strand's fields fill one cache line");
+#endif
+
+struct strand_extras *strand_extras(struct strand *strand)
 {
-    strand->next = NULL;
-    strand->state = STRAND_NEW;
-    strand->kind = (uint8_t)kind;
-    strand->permit = strand->cancelled = strand->deferring = strand->unpark = 0;
-    strand->saved_errno = 0;
-    strand->scheduler = scheduler;
-    strand->id = 0;
-
-    strand->wait.reason = NULL;
-    strand_link_init(&strand->wait.link);
-    strand->wait.queue = NULL;
-    strand->wait.timer.place = SIZE_MAX;
-    strand->wait.armed = strand->wait.inside = strand->wait.bare = 0;
-
-    strand->operation = NULL;
-    strand_list_init(&strand->joiners);
-    strand->joined = 0;
-    strand->joined_result = NULL;
-    strand->watch = NULL;
-    strand_link_init(&strand->all);
-    strand->deferred = NULL;
-    strand->locals = NULL;
-    strand->local_count = 0;
-    strand->result = NULL;
-    strand->name[0] = '\0';
+    struct strand_extras *extras = &strand->extras;
+    if (!strand->has_extras) {
+        *extras = (struct strand_extras){0};
+        strand_list_init(&extras->joiners);
+        strand->has_extras = 1;
+    }
+    return extras;
 }
 
 const char *strand_state_name(enum strand_state state)

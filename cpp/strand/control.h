@@ -46,16 +46,22 @@ struct strand_timer {
     void (*fire)(struct strand_timer *timer);
 };
 
-/* What a strand waits for. Valid while armed. */
+/* What a strand waits for; filled in whole when it is armed, valid until it is disarmed. */
 struct strand_wait {
     const char *reason;                           /* static storage, reads well in a dump */
-    struct strand_link link;                      /* in the queue waited in, if any */
-    struct strand_list *queue;
-    struct strand_timer timer;
+    struct strand_link link;                      /* in `queue` */
+    struct strand_list *queue;                    /* waited in, or NULL */
     int64_t since_ns;                             /* of the loop's clock */
-    uint8_t armed;
-    uint8_t inside;                               /* only another strand can end it: for deadlock */
-    uint8_t bare;                                 /* strand_park: strand_wake ends it */
+    struct strand_timer timer;
+};
+
+/* struct strand's `waits`: 0 while not armed. */
+enum {
+    STRAND_ARMED = 1,
+    STRAND_INSIDE = 2,      /* only another strand can end it: for deadlock */
+    STRAND_BARE = 4,        /* strand_park: strand_wake ends it */
+    STRAND_QUEUED = 8,      /* stands in wait.queue */
+    STRAND_TIMED = 16,      /* its timer is set */
 };
 
 struct strand_deferred {
@@ -64,40 +70,80 @@ struct strand_deferred {
     void *arg;
 };
 
-struct strand {
-    /* Touched by each switch. */
-    struct strand_context context;                /* native; valid while not running */
-    struct strand *next;                          /* in the ready queue */
-    uint8_t state;                                /* enum strand_state; see strand_become */
-    uint8_t kind;
-    uint8_t permit;                               /* a wake that came before its park */
-    uint8_t cancelled;                            /* a cancel not yet met */
-    uint8_t deferring;                            /* in its defers: cancels are not met */
-    uint8_t unpark;                               /* hosted: made ready by the core, not its host */
-    int saved_errno;                              /* valid while not running */
-    strand_scheduler *scheduler;
-    strand_id id;
-
-    struct strand_wait wait;
-    void *operation;                              /* io: what the step to be repeated works on */
+/* What most strands never have. Valid once `has_extras` is set; strand_extras sees to it. */
+struct strand_extras {
     struct strand_list joiners;                   /* strands of this scheduler that wait for it */
     strand_id joined;                             /* the strand whose end ended its join ... */
     void *joined_result;                          /* ... and the result, until asked again */
     struct strand_watch *watch;                   /* a join elsewhere (join.c) */
-    struct strand_link all;                       /* in the scheduler's list of the living */
     struct strand_deferred *deferred;
     void **locals;
     uint32_t local_count;
-    strand_entry entry;
-    void *argument;
     void *result;
-    struct strand_stack stack;                    /* native */
-    struct strand_sanitizer sanitizer;
     char name[STRAND_NAME_BYTES];
 };
 
-/* Blank block of a kind: no wait, no joiners, no name. The state is NEW. */
-void strand_control_init(struct strand *strand, enum strand_kind kind, strand_scheduler *scheduler);
+/*
+ * The first line is all that a spawn, a switch and an end touch of a plain strand. A block in a pool
+ * keeps its id: the table entry is bound to it and serves the next strand there (table.h); 0: none.
+ */
+struct strand {
+    struct strand_context context;                /* native; valid while not running */
+    strand_id id;
+    strand_scheduler *scheduler;
+    strand_entry entry;
+    void *argument;
+    char *stack_low;                              /* native; NULL in a block never used */
+    int saved_errno;                              /* valid while not running */
+    uint8_t state;                                /* enum strand_state; see strand_become */
+    uint8_t kind;
+    uint8_t waits;                                /* STRAND_ARMED, ... */
+    uint8_t permit;                               /* a wake that came before its park */
+    uint8_t cancelled;                            /* a cancel not yet met */
+    uint8_t deferring;                            /* in its defers: cancels are not met */
+    uint8_t unpark;                               /* hosted: made ready by the core, not its host */
+    uint8_t begun;                                /* native: has run */
+    uint8_t has_extras;
+    uint8_t size_class;                           /* native: its stack's */
+    uint8_t guest;                                /* native: the stack came from guest_stacks */
+
+    struct strand_wait wait;
+    void *operation;                              /* io: what the step to be repeated works on;
+                                                     NULL at a strand's begin and end */
+    struct strand *next;                          /* ready queue's overflow, spare blocks */
+    struct strand_stack stack;                    /* native */
+    struct strand_sanitizer sanitizer;
+    struct strand_extras extras;
+};
+
+/* What it takes at the top of a stack, which is a multiple of 64. */
+#define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)
+
+/* Blank block of a kind. The state is NEW; the id is what it was. */
+static inline void strand_control_init(struct strand *strand, enum strand_kind kind,
+                                       strand_scheduler *scheduler)
+{
+    strand->scheduler = scheduler;
+    strand->saved_errno = 0;
+    strand->state = STRAND_NEW;
+    strand->kind = (uint8_t)kind;
+    strand->waits = strand->permit = strand->cancelled = strand->deferring = strand->unpark = 0;
+    strand->begun = strand->has_extras = 0;
+}
+
+static inline bool strand_armed(const struct strand *strand)
+{
+    return strand->waits & STRAND_ARMED;
+}
+
+/* Its extras, blank at the first call. */
+struct strand_extras *strand_extras(struct strand *strand);
+
+/* "" for none. */
+static inline const char *strand_name(const struct strand *strand)
+{
+    return strand->has_extras ? strand->extras.name : "";
+}
 
 /*
  * The one place where a state changes. What it may come from:
@@ -109,18 +155,34 @@ void strand_control_init(struct strand *strand, enum strand_kind kind, strand_sc
  */
 #define STRAND_FROM(state) (1u << (state))
 
+static inline unsigned strand_may_come_from(enum strand_state state)
+{
+    switch (state) {
+    case STRAND_NEW:
+        return 0;
+    case STRAND_READY:
+        return STRAND_FROM(STRAND_NEW) | STRAND_FROM(STRAND_RUNNING) | STRAND_FROM(STRAND_PARKED);
+    case STRAND_RUNNING:
+        return STRAND_FROM(STRAND_READY);
+    case STRAND_PARKED:
+    case STRAND_FINISHED:
+        return STRAND_FROM(STRAND_RUNNING);
+    }
+    return 0;
+}
+
 static inline void strand_become(struct strand *strand, enum strand_state state)
 {
-    static const uint8_t may_come_from[] = {
-        [STRAND_NEW] = 0,
-        [STRAND_READY] =
-            STRAND_FROM(STRAND_NEW) | STRAND_FROM(STRAND_RUNNING) | STRAND_FROM(STRAND_PARKED),
-        [STRAND_RUNNING] = STRAND_FROM(STRAND_READY),
-        [STRAND_PARKED] = STRAND_FROM(STRAND_RUNNING),
-        [STRAND_FINISHED] = STRAND_FROM(STRAND_RUNNING),
-    };
-    CHECK(may_come_from[state] & STRAND_FROM(strand->state));
+    CHECK(strand_may_come_from(state) & STRAND_FROM(strand->state));
     strand->state = (uint8_t)state;
+}
+
+/* The same from one certain state: with constants a compare and a store. */
+static inline void strand_move(struct strand *strand, enum strand_state from,
+                               enum strand_state to)
+{
+    CHECK(strand->state == from && strand_may_come_from(to) & STRAND_FROM(from));
+    strand->state = (uint8_t)to;
 }
 
 const char *strand_state_name(enum strand_state state);

@@ -8,22 +8,15 @@
 #include "check.h"
 
 enum {
-    CHUNK_SLOTS = 1 << 14,
-    CHUNKS = 1 << 12,           /* 67 million strands at once */
     CACHE_REFILL = 64,
     CACHE_MOST = 256,
     POSTS = STRAND_POST_BEGIN | STRAND_POST_WAKE | STRAND_POST_CANCEL | STRAND_POST_READY |
             STRAND_POST_RETRY | STRAND_POST_ABANDON,
 };
 
-/* Two strands' entries never share a cache line that several threads write. */
-_Static_assert(sizeof(struct strand_slot) <= 64, "an entry is one cache line");
-union padded_slot {
-    struct strand_slot slot;
-    char line[64];
-};
+_Static_assert(sizeof(struct strand_slot) == 64, "an entry is one cache line");
 
-static union padded_slot *_Atomic chunks[CHUNKS];
+struct strand_slot *_Atomic strand_table_chunks[STRAND_TABLE_CHUNKS];
 
 /* What no cache holds; under `lock`. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -36,33 +29,25 @@ static inline uint64_t word_of(uint32_t generation, unsigned bits)
     return (uint64_t)generation << 32 | bits;
 }
 
-static struct strand_slot *slot_at(uint32_t number)
-{
-    if (number >= (uint64_t)CHUNK_SLOTS * CHUNKS)
-        return NULL;
-    union padded_slot *chunk = atomic_load_explicit(&chunks[number / CHUNK_SLOTS],
-                                                    memory_order_acquire);
-    return chunk ? &chunk[number % CHUNK_SLOTS].slot : NULL;
-}
-
 static struct strand_slot *make_slot(void)
 {
     uint32_t number = slots_made;
-    if (number >= (uint64_t)CHUNK_SLOTS * CHUNKS)
+    if (number >= (uint64_t)STRAND_TABLE_CHUNK_SLOTS * STRAND_TABLE_CHUNKS)
         return NULL;
-    if (!slot_at(number)) {
-        size_t bytes = CHUNK_SLOTS * sizeof(union padded_slot);
-        union padded_slot *chunk = aligned_alloc(sizeof *chunk, bytes);
+    if (!strand_table_slot(number)) {
+        struct strand_slot *chunk =
+            aligned_alloc(sizeof *chunk, STRAND_TABLE_CHUNK_SLOTS * sizeof *chunk);
         if (!chunk)
             return NULL;
-        for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
-            chunk[i].slot = (struct strand_slot){.number = number - number % CHUNK_SLOTS + i};
-            atomic_init(&chunk[i].slot.word, word_of(1, 0));
+        for (uint32_t i = 0; i < STRAND_TABLE_CHUNK_SLOTS; i++) {
+            chunk[i] = (struct strand_slot){.number = number - number % STRAND_TABLE_CHUNK_SLOTS + i};
+            atomic_init(&chunk[i].word, word_of(1, 0));
         }
-        atomic_store_explicit(&chunks[number / CHUNK_SLOTS], chunk, memory_order_release);
+        atomic_store_explicit(&strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS], chunk,
+                              memory_order_release);
     }
     slots_made++;
-    return slot_at(number);
+    return strand_table_slot(number);
 }
 
 static struct strand_slot *next_of(struct strand_slot *slot)
@@ -121,7 +106,7 @@ static void spill(struct strand_slot_cache *cache, unsigned keep)
     pthread_mutex_unlock(&lock);
 }
 
-static void give_back(struct strand_slot_cache *cache, struct strand_slot *slot)
+void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot)
 {
     struct strand_slot_cache of_its_own = {0};
     struct strand_slot_cache *into = cache ? cache : &of_its_own;
@@ -139,29 +124,31 @@ void strand_slot_cache_spill(struct strand_slot_cache *cache)
     spill(cache, 0);
 }
 
-struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
-                                      struct strand *strand)
+static struct strand_slot *bind(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                struct strand *strand)
 {
     struct strand_slot *slot = take_any(cache);
     if (!slot)
         return NULL;
-    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
     __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELEASE);
     slot->strand = strand;
-    strand->id = word_of(generation_of(word), slot->number);
-    atomic_store_explicit(&slot->word, word_of(generation_of(word), STRAND_POST_LIVE),
-                          memory_order_release);
+    slot->bound = (struct strand_link){0};
+    return slot;
+}
+
+struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
+                                      struct strand *strand)
+{
+    struct strand_slot *slot =
+        strand->id ? strand_table_find(strand->id) : bind(cache, scheduler, strand);
+    if (slot)
+        strand_slot_begin(slot, strand);
     return slot;
 }
 
 strand_id strand_slot_id(const struct strand_slot *slot)
 {
     return word_of(generation_of(atomic_load(&slot->word)), slot->number);
-}
-
-struct strand_slot *strand_table_find(strand_id id)
-{
-    return strand_id_slot(id) ? slot_at(strand_id_slot(id)) : NULL;
 }
 
 static bool lives(uint64_t word, strand_id id)
@@ -225,26 +212,33 @@ unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_s
     uint64_t before = atomic_fetch_and(&slot->word, ~(uint64_t)(POSTS | STRAND_POST_POSTED));
     CHECK(before & STRAND_POST_POSTED);
     if (!(before & (STRAND_POST_LIVE | STRAND_POST_KEPT)))
-        give_back(cache, slot);
+        strand_table_give(cache, slot);
     return (unsigned)before & (POSTS | STRAND_POST_LIVE);
 }
 
-unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
-                         void *result)
+/* Generation 0 is never used, so that no id is below 2^32. */
+static uint64_t word_after(uint64_t word)
+{
+    uint32_t generation = generation_of(word) + 1 ? generation_of(word) + 1 : 1;
+    return word_of(generation, (unsigned)word & STRAND_POST_POSTED);
+}
+
+unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    uint64_t after;
     CHECK(word & STRAND_POST_LIVE);
     slot->result = result;
-    do {
-        /* Generation 0 is never used, so that no id is below 2^32. */
-        uint32_t generation = generation_of(word) + 1 ? generation_of(word) + 1 : 1;
-        after = word_of(generation, ((unsigned)word & STRAND_POST_POSTED) |
-                                        (keep ? STRAND_POST_KEPT : 0));
-    } while (!atomic_compare_exchange_weak(&slot->word, &word, after));
-    if (!(after & (STRAND_POST_POSTED | STRAND_POST_KEPT)))
-        give_back(cache, slot);
+    while (!atomic_compare_exchange_weak(&slot->word, &word,
+                                         word_after(word) | STRAND_POST_KEPT))
+        continue;
     return (unsigned)word;
+}
+
+/* Nobody else changes it any more: it lives no more, and only the holder ends what was POSTED. */
+unsigned strand_slot_clear(struct strand_slot *slot, uint64_t before)
+{
+    atomic_store_explicit(&slot->word, word_after(before), memory_order_release);
+    return (unsigned)before;
 }
 
 bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
@@ -259,15 +253,15 @@ bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot
     } while (!atomic_compare_exchange_weak(&slot->word, &word,
                                            word & ~(uint64_t)STRAND_POST_KEPT));
     if (!(word & STRAND_POST_POSTED))
-        give_back(cache, slot);
+        strand_table_give(cache, slot);
     *result = kept;
     return true;
 }
 
 void strand_table_forget_results(const strand_scheduler *scheduler)
 {
-    for (uint32_t number = 1; slot_at(number); number++) {
-        struct strand_slot *slot = slot_at(number);
+    for (uint32_t number = 1; strand_table_slot(number); number++) {
+        struct strand_slot *slot = strand_table_slot(number);
         uint64_t word = atomic_load_explicit(&slot->word, memory_order_acquire);
         void *result;
         if ((word & STRAND_POST_KEPT) &&

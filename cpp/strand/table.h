@@ -9,8 +9,11 @@
  *
  * What another thread wants of a strand it posts: bits in `word`, set by compare-and-set only while
  * the generation is the id's, and the entry goes into its scheduler's inbox (once: POSTED). When a
- * strand ends its carrier moves the generation on; an entry still POSTED then is given back when
- * the inbox comes to it.
+ * strand ends its carrier moves the generation on.
+ *
+ * An entry is bound to a control block and serves one strand after the other there, so that a spawn
+ * on a pooled stack looks for none. Two ends part them: one whose result is KEPT, and one whose
+ * entry is still POSTED; such an entry is given back when that is over.
  */
 #ifndef STRAND_STRAND_TABLE_H
 #define STRAND_STRAND_TABLE_H
@@ -20,6 +23,7 @@
 #include <stdint.h>
 
 #include "control.h"
+#include "list.h"
 
 enum strand_post {
     STRAND_POST_POSTED = 1,     /* in the inbox, or on the way into it */
@@ -34,14 +38,22 @@ enum strand_post {
     STRAND_POST_KEPT = 256,     /* not a request: ended, the result waits for a join */
 };
 
+/* One cache line: two strands' entries never share one that several threads write. */
 struct strand_slot {
-    _Atomic uint64_t word;
+    _Alignas(64) _Atomic uint64_t word;
     strand_scheduler *scheduler;           /* valid while LIVE or POSTED */
     struct strand *strand;                 /* valid while LIVE */
     struct strand_slot *_Atomic next;      /* in an inbox, or in a free list */
     void *result;                          /* valid while KEPT */
     uint32_t number;
+    struct strand_link bound;              /* among its scheduler's own; the holder's, 0 while none */
 };
+
+enum {
+    STRAND_TABLE_CHUNK_SLOTS = 1 << 14,
+    STRAND_TABLE_CHUNKS = 1 << 12,      /* 67 million strands at once */
+};
+extern struct strand_slot *_Atomic strand_table_chunks[STRAND_TABLE_CHUNKS];
 
 /* A free list of one holder, refilled from and spilled to the process's. */
 struct strand_slot_cache {
@@ -52,13 +64,36 @@ struct strand_slot_cache {
 static inline uint32_t strand_id_slot(strand_id id) { return (uint32_t)id; }
 static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id >> 32); }
 
-/* An entry for `strand`, LIVE under a new generation; NULL: no memory. cache NULL: any thread. */
+/* The entry bound to `strand`, or a free one that is now, LIVE under a new generation, which is
+ * strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
+/* To the free ones: an ended entry bound to no block any more. cache NULL: any thread. */
+void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
+static inline struct strand_slot *strand_table_slot(uint32_t number)
+{
+    if (number >= (uint64_t)STRAND_TABLE_CHUNK_SLOTS * STRAND_TABLE_CHUNKS)
+        return NULL;
+    struct strand_slot *chunk = atomic_load_explicit(
+        &strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS], memory_order_acquire);
+    return chunk ? &chunk[number % STRAND_TABLE_CHUNK_SLOTS] : NULL;
+}
+
 /* NULL for a slot never given out. Any thread. */
-struct strand_slot *strand_table_find(strand_id id);
+static inline struct strand_slot *strand_table_find(strand_id id)
+{
+    return strand_id_slot(id) ? strand_table_slot(strand_id_slot(id)) : NULL;
+}
+
+/* The next generation of an entry that is bound to `strand`, under strand->id. */
+static inline void strand_slot_begin(struct strand_slot *slot, struct strand *strand)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32;
+    strand->id = word | slot->number;
+    atomic_store_explicit(&slot->word, word | STRAND_POST_LIVE, memory_order_release);
+}
 /* Whether id has not ended. Any thread. */
 bool strand_slot_is(const struct strand_slot *slot, strand_id id);
 /* And is a strand of `scheduler`: then it stays so until its holder, the caller, ends it. */
@@ -80,13 +115,27 @@ bool strand_slot_watch(struct strand_slot *slot, strand_id id);
 bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
 
 /*
- * The end of the generation; `keep`: its result stays for the first strand_slot_take_result.
- * Returns the bits it had. The entry goes back to the free ones when it is neither KEPT nor POSTED
- * any more: here, in take_result, or in strand_slot_take_posts (which then returns 0 bits with no
- * LIVE).
+ * The end of the generation; in the second form its result is KEPT for the first
+ * strand_slot_take_result. Returns the bits it had. An entry that is then KEPT or POSTED must be
+ * bound no more: it goes back to the free ones in take_result, which may be any thread's and at
+ * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE).
  */
-unsigned strand_slot_end(struct strand_slot_cache *cache, struct strand_slot *slot, bool keep,
-                         void *result);
+static inline unsigned strand_slot_end(struct strand_slot *slot);
+unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result);
+
+/* For what strand_slot_end has left of other threads' bits. */
+unsigned strand_slot_clear(struct strand_slot *slot, uint64_t before);
+
+/* One addition moves the generation on and ends LIVE. */
+static inline unsigned strand_slot_end(struct strand_slot *slot)
+{
+    uint64_t before = atomic_fetch_add(&slot->word, ((uint64_t)1 << 32) - STRAND_POST_LIVE);
+    CHECK(before & STRAND_POST_LIVE);
+    if (__builtin_expect((uint32_t)before != STRAND_POST_LIVE || before >> 32 == UINT32_MAX, 0))
+        return strand_slot_clear(slot, before);
+    return STRAND_POST_LIVE;
+}
+
 /* The kept result of an ended id; false when there is none (any more). Any thread. */
 bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
                              strand_id id, void **result);

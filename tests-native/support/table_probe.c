@@ -6,8 +6,24 @@
 static struct strand_slot_cache cache;
 static _Thread_local struct strand blank;
 
-probe_slot *probe_take(void) { return strand_table_take(&cache, NULL, &blank); }
-probe_slot *probe_take_uncached(void) { return strand_table_take(NULL, NULL, &blank); }
+static probe_slot *take(struct strand_slot_cache *from)
+{
+    blank.id = 0;      /* bound to no entry */
+    return strand_table_take(from, NULL, &blank);
+}
+
+/* As the scheduler does. */
+static void end(struct strand_slot_cache *into, probe_slot *slot, bool keep, void *result)
+{
+    unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
+    if (!keep && !(posts & STRAND_POST_POSTED))
+        strand_table_give(into, slot);
+}
+
+probe_slot *probe_take(void) { return take(&cache); }
+probe_slot *probe_take_uncached(void) { return take(NULL); }
+probe_slot *probe_take_bound(void) { return strand_table_take(&cache, NULL, &blank); }
+void probe_end_bound(probe_slot *slot) { strand_slot_end(slot); }
 uint64_t probe_id(probe_slot *slot) { return strand_slot_id(slot); }
 bool probe_is(uint64_t id) { return strand_slot_is(strand_table_find(id), id); }
 
@@ -30,10 +46,10 @@ bool probe_take_posts(probe_slot *slot)
 
 void probe_end(probe_slot *slot, bool keep, void *result)
 {
-    strand_slot_end(&cache, slot, keep, result);
+    end(&cache, slot, keep, result);
 }
 
-void probe_end_uncached(probe_slot *slot) { strand_slot_end(NULL, slot, false, NULL); }
+void probe_end_uncached(probe_slot *slot) { end(NULL, slot, false, NULL); }
 
 bool probe_take_result(uint64_t id, void **result)
 {

@@ -11,6 +11,9 @@ typedef struct strand_slot probe_slot;
 
 probe_slot *probe_take(void);
 probe_slot *probe_take_uncached(void);
+/* For the block that the last probe_take was for: its entry, once more; and an end that keeps it. */
+probe_slot *probe_take_bound(void);
+void probe_end_bound(probe_slot *slot);
 uint64_t probe_id(probe_slot *slot);
 bool probe_is(uint64_t id);
 bool probe_knew(uint64_t id);

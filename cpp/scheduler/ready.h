@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ready queue: strictly first in, first out. Only the holder touches it.
+ *
+ *   ring  [ . . . | head ... the ready ... tail | . . . ]      power of two places, grown on demand
+ *   more  -> strand -> strand                                  only while no memory was had to grow
+ *
+ * A ring of pointers and not a chain through the strands: a chain is walked at one cache miss a
+ * strand, while a ring shows who comes next but one, four or eight, so that many misses overlap (at
+ * 1,000,000 strands a yield took 148 ns with the chain and takes 69 with the ring, in one run). An
+ * append never fails: with no memory for a larger ring the chain takes what is over, until the ring
+ * has run down.
+ */
+#ifndef STRAND_SCHEDULER_READY_H
+#define STRAND_SCHEDULER_READY_H
+
+#include "control.h"
+
+struct strand_ready_queue {
+    struct strand **ring;
+    uint64_t head, tail;      /* taken and appended so far; a place is the count & mask */
+    uint64_t mask;            /* places in use - 1 */
+    size_t capacity;          /* places there are */
+    struct strand *more_first, *more_last;
+};
+
+/* -ENOMEM. */
+int strand_ready_init(struct strand_ready_queue *queue);
+void strand_ready_close(struct strand_ready_queue *queue);
+
+/* Lets strands out of `more` into the ring. At each look outside. */
+void strand_ready_refill(struct strand_ready_queue *queue);
+
+/* Appends to a full ring, or behind `more`. */
+void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *strand);
+
+static inline bool strand_ready_full(const struct strand_ready_queue *queue)
+{
+    return queue->tail - queue->head > queue->mask || queue->more_first;
+}
+
+/* NULL when empty; it stays. */
+static inline struct strand *strand_ready_first(const struct strand_ready_queue *queue)
+{
+    return queue->head == queue->tail ? NULL : queue->ring[queue->head & queue->mask];
+}
+
+/* How many places ahead is fetched: the block, and, when that has come, what it points to. */
+enum { STRAND_FETCH_BLOCK = 6, STRAND_FETCH_FRAMES = 3 };
+
+/*
+ * Takes the first, which there is. What the next ones will need is fetched: blocks of those far
+ * ahead, the saved registers (and the frames above them) of a nearer one, whose block has come
+ * meanwhile. A place beyond the tail may hold the pointer of a strand long gone: it is fetched in
+ * vain, but never looked into.
+ */
+static inline void strand_ready_drop_first(struct strand_ready_queue *queue)
+{
+    uint64_t head = queue->head;
+    __atomic_store_n(&queue->head, head + 1, __ATOMIC_RELAXED);
+    __builtin_prefetch(queue->ring[(head + STRAND_FETCH_BLOCK) & queue->mask]);
+    if (queue->tail - head > STRAND_FETCH_FRAMES) {
+        const struct strand *soon = queue->ring[(head + STRAND_FETCH_FRAMES) & queue->mask];
+        const char *sp = strand_context_sp(&soon->context);
+        __builtin_prefetch(sp);
+        __builtin_prefetch(sp + 64);
+    }
+}
+
+#endif
