@@ -42,3 +42,9 @@ int strand_pages_trim(void *base, size_t size_bytes)
                        -1, 0);
     return pages == MAP_FAILED ? -errno : 0;
 }
+
+/* mincore(2): bit 0 is MINCORE_INCORE. */
+int strand_pages_resident(void *base, size_t size_bytes, unsigned char *pages)
+{
+    return mincore(base, size_bytes, (char *)pages) == 0 ? 0 : -errno;
+}
