@@ -3,9 +3,7 @@
 #ifndef STRAND_TESTS_DARWIN_LIMITS_H
 #define STRAND_TESTS_DARWIN_LIMITS_H
 
-#define PATH_MAX 1024
 #define PIPE_BUF 512
-#define IOV_MAX 1024
 #define SSIZE_MAX __LONG_MAX__
 
 #endif

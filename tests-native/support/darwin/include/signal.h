@@ -7,8 +7,6 @@
 #include <sys/ucontext.h>
 
 #define SIGINT 2
-#define SIGABRT 6
-#define SIGKILL 9
 #define SIGBUS 10
 #define SIGSEGV 11
 #define SIGPIPE 13
@@ -16,18 +14,9 @@
 
 #define SA_ONSTACK 0x1
 #define SA_RESTART 0x2
-#define SA_NODEFER 0x10
 #define SA_RESETHAND 0x4
 #define SA_SIGINFO 0x40
-#define SS_ONSTACK 0x1
 #define SS_DISABLE 0x4
-#define MINSIGSTKSZ 32768
-#define SIGSTKSZ 131072
-#define SIG_BLOCK 1
-#define SIG_UNBLOCK 2
-#define SIG_SETMASK 3
-#define SEGV_MAPERR 1
-#define SEGV_ACCERR 2
 
 typedef struct __siginfo {
     int si_signo, si_errno, si_code;
@@ -53,13 +42,9 @@ struct sigaction {
 
 int sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 int sigaltstack(const stack_t *stack, stack_t *before);
-int sigaddset(sigset_t *set, int signal);
-int sigdelset(sigset_t *set, int signal);
 int sigemptyset(sigset_t *set);
 int sigfillset(sigset_t *set);
-int sigprocmask(int how, const sigset_t *set, sigset_t *before);
 void (*signal(int number, void (*handler)(int)))(int);
 int raise(int signal);
-int kill(pid_t process, int signal);
 
 #endif

@@ -19,7 +19,8 @@ __attribute__((format(printf, 3, 4))) int snprintf(char *text, size_t size, cons
 __attribute__((format(printf, 3, 0))) int vsnprintf(char *text, size_t size, const char *format,
                                                     va_list arguments);
 __attribute__((format(scanf, 2, 3))) int sscanf(const char *text, const char *format, ...);
-FILE *fopen(const char *path, const char *mode);
+FILE *fopen(const char *path, const char *mode)
+    __attribute__((diagnose_if(__builtin_strchr(mode, 'e'), "not a mode of Darwin's fopen", "error")));
 int fclose(FILE *file);
 int fflush(FILE *file);
 int fputs(const char *text, FILE *file);

@@ -18,6 +18,5 @@ typedef enum {
 } clockid_t;
 
 int clock_gettime(clockid_t clock, struct timespec *now);
-int nanosleep(const struct timespec *duration, struct timespec *rest);
 
 #endif

@@ -9,7 +9,6 @@
 #include <sys/ucontext.h>
 
 int getcontext(ucontext_t *context);
-int setcontext(const ucontext_t *context);
 void makecontext(ucontext_t *context, void (*entry)(void), int count, ...);
 int swapcontext(ucontext_t *from, const ucontext_t *to);
 

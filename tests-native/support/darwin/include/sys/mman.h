@@ -8,24 +8,14 @@
 #define PROT_NONE 0x0
 #define PROT_READ 0x1
 #define PROT_WRITE 0x2
-#define MAP_SHARED 0x1
 #define MAP_PRIVATE 0x2
 #define MAP_FIXED 0x10
-#define MAP_NORESERVE 0x40
 #define MAP_ANON 0x1000
-#define MAP_ANONYMOUS MAP_ANON
 #define MAP_FAILED ((void *)-1)
-#define MADV_NORMAL 0
-#define MADV_WILLNEED 3
-#define MADV_DONTNEED 4
-#define MADV_FREE 5
-#define MADV_FREE_REUSABLE 7
-#define MADV_FREE_REUSE 8
 
 void *mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset);
 int munmap(void *address, size_t size);
 int mprotect(void *address, size_t size, int protection);
-int madvise(void *address, size_t size, int advice);
 int mincore(const void *address, size_t size, char *residency);
 
 #endif

@@ -11,8 +11,6 @@ typedef struct {
 } fd_set;
 #define FD_ZERO(set) __builtin_memset(set, 0, sizeof(fd_set))
 #define FD_SET(fd, set) ((set)->fds_bits[(unsigned long)(fd) / 32] |= 1 << ((unsigned long)(fd) % 32))
-#define FD_ISSET(fd, set)                                                                          \
-    ((set)->fds_bits[(unsigned long)(fd) / 32] & 1 << ((unsigned long)(fd) % 32))
 
 int select(int count, fd_set *reading, fd_set *writing, fd_set *errors, struct timeval *timeout);
 

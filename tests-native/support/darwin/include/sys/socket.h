@@ -4,7 +4,6 @@
 #define STRAND_TESTS_DARWIN_SYS_SOCKET_H
 
 #include <sys/types.h>
-#include <sys/uio.h>
 
 typedef uint32_t socklen_t;
 typedef uint8_t sa_family_t;
@@ -13,21 +12,15 @@ typedef uint8_t sa_family_t;
 #define AF_INET 2
 #define AF_INET6 30
 #define SOCK_STREAM 1
-#define SOCK_DGRAM 2
 #define SOL_SOCKET 0xffff
 #define SO_REUSEADDR 0x4
-#define SO_SNDBUF 0x1001
-#define SO_RCVBUF 0x1002
 #define SO_SNDLOWAT 0x1003
 #define SO_ERROR 0x1007
 #define SO_TYPE 0x1008
 #define SO_NOSIGPIPE 0x1022
 #define SOMAXCONN 128
-#define MSG_PEEK 0x2
 #define MSG_DONTWAIT 0x80   /* honoured by recv, not by send */
-#define SHUT_RD 0
 #define SHUT_WR 1
-#define SHUT_RDWR 2
 
 struct sockaddr {
     uint8_t sa_len;
@@ -44,7 +37,6 @@ struct sockaddr_storage {
 };
 
 int socket(int family, int type, int protocol);
-int socketpair(int family, int type, int protocol, int ends[2]);
 int bind(int fd, const struct sockaddr *address, socklen_t length);
 int listen(int fd, int backlog);
 int accept(int fd, struct sockaddr *address, socklen_t *length);

@@ -26,7 +26,6 @@ struct stat {
 #define S_IFDIR 0040000
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
-#define S_IFLNK 0120000
 #define S_IFSOCK 0140000
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 #define S_ISSOCK(mode) (((mode)&S_IFMT) == S_IFSOCK)
