@@ -25,6 +25,7 @@
 #include "loop.h"
 #include "ready.h"
 #include "table.h"
+#include "trim.h"
 #include "wakefd.h"
 
 /* A binary heap by (deadline, sequence). */
@@ -73,6 +74,7 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */
@@ -101,6 +103,9 @@ struct strand_scheduler {
     int64_t grace_ns;
     bool grace_spent;                          /* the last run ended by it: shutdown grants none */
     size_t max_strands;
+    size_t max_stack_bytes;                    /* of one strand */
+    uint64_t segments_linked, segments_freed;
+    enum strand_kind native_kind;
     unsigned default_class;                    /* of stacks */
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */

@@ -76,6 +76,7 @@ int strand_stack_pool_create(const struct strand_stack_pool_options *options,
     pool->limit = options->limit;
     pool->control_bytes = options->control_bytes;
     pool->page_bytes = strand_pages_size();
+    pool->largest_arena_bytes = STRAND_STACK_LARGEST_ARENA;
     for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
         struct strand_stack_slots *slots = &pool->classes[class];
         slots->usable_bytes = round_up(class_sizes[class].usable_bytes, pool->page_bytes);

@@ -77,6 +77,14 @@ struct strand_stack_pool_options {
 
 struct strand_stack_arena;
 
+/* Where a sweep has come to (sweep.h). */
+struct strand_stack_sweep {
+    unsigned size_class;
+    bool live;                             /* of the class's slots the pooled ones are done */
+    struct strand_stack_arena *arena;
+    size_t index;
+};
+
 /*
  * The slots of one class. The free ones stand by their tops in an array of their own, last freed
  * last: links inside the slots would touch pages that a strand's last use left cold. The array has
@@ -108,7 +116,8 @@ struct strand_stack_pool {
     struct strand_stack_slots classes[STRAND_STACK_CLASS_COUNT + 1];   /* OWN has no slots */
     struct strand_stack_limit *limit;
     enum strand_stack_guards guards;
-    size_t page_bytes, arena_bytes, control_bytes;
+    size_t page_bytes, largest_arena_bytes, control_bytes;
+    struct strand_stack_sweep sweep;
     uint64_t own_live, own_bytes, bytes_reserved;
 };
 
