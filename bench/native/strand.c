@@ -179,6 +179,14 @@ static int run_case(const char *group, const char *name, int bare, int64_t befor
     return cases_main(group, name);
 }
 
+static int print_version(void)
+{
+    struct strand_scheduler_stats stats = {.size = sizeof stats};
+    must("strand_scheduler_stats", strand_scheduler_stats(scheduler, &stats));
+    printf("%s %s\n", strand_version(), stats.context);
+    return 0;
+}
+
 int main(int count, char **arguments)
 {
     int64_t before_bytes = measure_memory_bytes();
@@ -186,12 +194,12 @@ int main(int count, char **arguments)
     options.stack_bytes = measure_option(&count, arguments, "--stack-bytes", 0);
     options.dense_stacks = measure_flag(&count, arguments, "--dense");
     int bare = measure_flag(&count, arguments, "--bare-park");
-    if (count == 2 && !strcmp(arguments[1], "version")) {
-        printf("%s\n", strand_version());
-        return 0;
-    }
     must("strand_scheduler_init", strand_scheduler_init(&options, &scheduler));
-    int result = count == 3 ? run_case(arguments[1], arguments[2], bare, before_bytes) : 2;
+    int result = 2;
+    if (count == 2 && !strcmp(arguments[1], "version"))
+        result = print_version();
+    else if (count == 3)
+        result = run_case(arguments[1], arguments[2], bare, before_bytes);
     if (result == 2)
         fprintf(stderr,
                 "usage: bench-strand [--stack-bytes N] [--dense] [--bare-park] GROUP CASE\n");

@@ -24,6 +24,7 @@ public final class Bench {
     private final Map<String, String> versions = new TreeMap<>();
     private final Set<String> remarks = new LinkedHashSet<>();
     private final List<String> records = new ArrayList<>();
+    private final List<String> verdicts = new ArrayList<>();
     private int rounds;
     private boolean failed;
 
@@ -72,6 +73,10 @@ public final class Bench {
                 }
             }
         }
+        if (!verdicts.isEmpty()) {
+            System.out.println("\nThe bars");
+            verdicts.forEach(verdict -> System.out.println("  " + verdict));
+        }
         System.out.println();
         versions.forEach((system, version) -> System.out.println(system + ": " + version));
         remarks.forEach(System.out::println);
@@ -88,13 +93,15 @@ public final class Bench {
         int wanted = rounds;
         for (int round = 0; round < wanted; round++) {
             runRound(c, systems, round, results);
-            if (round + 1 == rounds) {
+            if (round + 1 == rounds && rounds >= Bar.ROUNDS) {   // fewer are for a quick look
                 wanted = results.roundsWanted(rounds);
+                systems.retainAll(results.systemsWanted(rounds));
             }
         }
         progress("");
         results.print();
         records.addAll(results.records(versions));
+        verdicts.addAll(results.verdicts());
     }
 
     /** Every other round backwards, so that nobody always follows the same one. */
@@ -108,10 +115,14 @@ public final class Bench {
             progress(String.format("%s: round %d, %s", c, round + 1, system));
             try {
                 results.add(system, measure(c, system));
-            } catch (IOException | Systems.Missing e) {
+            } catch (IOException e) {
                 fail(c, system, e);
-                results.drop(system);
                 systems.remove(system);
+                results.drop(system);
+            } catch (Systems.Missing e) {
+                remarks.add(system + ": " + c + " skipped, " + e.getMessage());
+                systems.remove(system);
+                results.drop(system);
             }
         }
     }
@@ -126,6 +137,7 @@ public final class Bench {
     private boolean isReady(Case c, String system) throws InterruptedException {
         try {
             List<String> command = Systems.command(c, system);
+            launcher.checkMemory(c);
             if (!versions.containsKey(system) && !command.contains(Systems.ECHO)) {
                 versions.put(system,
                         launcher.run(command, List.of("version"), Launcher.NOTHING, null).strip());
@@ -135,7 +147,7 @@ public final class Bench {
             }
             return true;
         } catch (Systems.Missing e) {
-            remarks.add(system + ": skipped, " + e.getMessage());
+            remarks.add(system + ": " + (e.always() ? "" : c + " ") + "skipped, " + e.getMessage());
         } catch (IOException e) {
             fail(c, system, e);
         }
@@ -156,7 +168,7 @@ public final class Bench {
             int space = line.lastIndexOf(' ');
             figures.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
         }
-        if (!figures.keySet().containsAll(c.figures())) {
+        if (!figures.keySet().containsAll(Systems.figures(c, system))) {
             throw new IOException("printed only " + figures.keySet());
         }
         return figures;
