@@ -139,7 +139,7 @@ static void profile_await_trimming(uint64_t slots)
     int64_t deadline_ns = strand_now_ns() + profile_limit_ns;
     while (profile_trimmed() < slots) {
         if (strand_now_ns() > deadline_ns)
-            measure_refuse("memory-profile: not all deep stacks were trimmed", ETIMEDOUT);
+            measure_fail("memory-profile: not all deep stacks were trimmed", ETIMEDOUT);
         must("strand_sleep", strand_sleep(PROFILE_LOOK_NS));
     }
 }
