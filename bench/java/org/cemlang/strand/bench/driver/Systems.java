@@ -10,11 +10,12 @@ import java.util.List;
 final class Systems {
     static final String ECHO = "build/bench-asm/examples/echo";
 
-    /** A slot of ours, of the default class with its guard and of the dense one, and their colours: what
-     * is to be compared with us lies on the same. */
-    private static final String SLOT_BYTES = Integer.toString((256 + 72) * 1024);
-    private static final String DENSE_SLOT_BYTES = "4096";
-    private static final List<String> COLOURS = List.of("--colours", "8", "--colour-bytes", "128");
+    /** Our slots, of the default class with its guard and of the dense one, and their colours: what is
+     * to be compared with us lies on the same. */
+    private static final List<String> SLOTS = List.of("--slot-bytes", Integer.toString((256 + 72) * 1024),
+            "--colours", "8", "--colour-bytes", "128");
+    private static final List<String> DENSE_SLOTS = List.of("--slot-bytes", "4096", "--huge-pages",
+            "--colours", "1");
 
     private Systems() {}
 
@@ -52,10 +53,11 @@ final class Systems {
             case "strand-bare-park" -> program(asm + ours, "--bare-park");
             case "strand-ucontext" -> c.group().equals("context") ? program(ucontext + ours)
                     : program(ucontext + ours, "--stack-bytes", "65536");
-            case "ring" -> ring(asm + "ring", "--slot-bytes", SLOT_BYTES);
-            case "ring-dense" -> ring(asm + "ring", "--slot-bytes", DENSE_SLOT_BYTES, "--huge-pages");
-            case "touch" -> program(asm + "touch", "--slot-bytes", SLOT_BYTES);
-            case "libdill" -> program("no local build named (--libdill PATH)", asm + "libdill", List.of());
+            case "ring" -> ring(asm + "ring", SLOTS);
+            case "ring-dense" -> ring(asm + "ring", DENSE_SLOTS);
+            case "touch" -> program(asm + "touch", SLOTS.get(0), SLOTS.get(1));
+            case "libdill" ->
+                    program("no local build named (--libdill PATH)", asm + "libdill", List.of());
             case "erlang" -> erlang();
             case "go" -> program("build/bench-peers/bench-go");
             default -> program(asm + system);
@@ -72,10 +74,8 @@ final class Systems {
         return program("not installed", path, List.of(options));
     }
 
-    private static List<String> ring(String path, String... slots) throws Missing {
-        List<String> options = new ArrayList<>(List.of(slots));
-        options.addAll(COLOURS);
-        return program("none for this processor", path, options);
+    private static List<String> ring(String path, List<String> slots) throws Missing {
+        return program("none for this processor", path, slots);
     }
 
     private static List<String> program(String otherwise, String path, List<String> options)
