@@ -17,7 +17,7 @@ final class Launcher {
     private static final int LIMIT_S = 300;
     private static final int REFUSED = 77;   // measure.h: the machine would not give what it asked for
     private static final long LEAST_TOUCHED = 100_000;
-    private static final long TOUCHED_BYTES = 9 * 1024, STRAND_BYTES = 6 * 1024;
+    private static final long STRAND_BYTES = 9 * 1024;   // two pages, where a second round finds none free
 
     final String core = pickCore();
 
@@ -82,7 +82,7 @@ final class Launcher {
             return;
         }
         long available = availableBytes();
-        long bytes = Math.min(strands * TOUCHED_BYTES, available / 10 * 7);
+        long bytes = Math.min(strands * STRAND_BYTES, available / 10 * 7);
         run(Systems.touch(), List.of(Long.toString(bytes)), NOTHING, null);
     }
 
