@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The driver of script/bench: runs each case on every system in turn, round after round, each a
@@ -25,6 +26,7 @@ public final class Bench {
     private final Set<String> remarks = new LinkedHashSet<>();
     private final List<String> records = new ArrayList<>();
     private final List<String> verdicts = new ArrayList<>();
+    private @Nullable Path json;
     private int rounds;
     private boolean failed;
 
@@ -37,13 +39,12 @@ public final class Bench {
 
     public static void main(String[] arguments) throws Exception {
         Bench bench = new Bench();
-        Path json = null;
         bench.rounds = Bar.ROUNDS;
         List<String> wanted = new ArrayList<>();
         for (int i = 0; i < arguments.length; i++) {
             boolean last = i + 1 == arguments.length;
             if (arguments[i].equals("--json") && !last) {
-                json = Path.of(arguments[++i]);
+                bench.json = Path.of(arguments[++i]);
             } else if (arguments[i].equals("--runs") && !last && arguments[i + 1].matches("[1-9]\\d{0,3}")) {
                 bench.rounds = Integer.parseInt(arguments[++i]);
             } else if (Case.GROUPS.contains(arguments[i].replaceAll("/.*", ""))) {
@@ -53,9 +54,6 @@ public final class Bench {
             }
         }
         bench.runAll(wanted.isEmpty() ? Case.GROUPS : wanted);
-        if (json != null) {
-            Files.writeString(json, "[\n" + String.join(",\n", bench.records) + "\n]\n");
-        }
         System.exit(bench.failed ? 1 : 0);
     }
 
@@ -82,7 +80,7 @@ public final class Bench {
         remarks.forEach(System.out::println);
     }
 
-    private void runCase(Case c) throws InterruptedException {
+    private void runCase(Case c) throws IOException, InterruptedException {
         List<String> systems = new ArrayList<>();
         for (String system : c.systems()) {
             if (isReady(c, system)) {
@@ -101,7 +99,15 @@ public final class Bench {
         progress("");
         results.print();
         records.addAll(results.records(versions));
+        writeJson();
         verdicts.addAll(results.verdicts());
+    }
+
+    /** After each case: all of them take hours, and what is measured should not be lost. */
+    private void writeJson() throws IOException {
+        if (json != null) {
+            Files.writeString(json, "[\n" + String.join(",\n", records) + "\n]\n");
+        }
     }
 
     /** Every other round backwards, so that nobody always follows the same one. */
