@@ -103,7 +103,7 @@ public final class Bench {
         verdicts.addAll(results.verdicts());
     }
 
-    /** After each case: all of them take hours, and what is measured should not be lost. */
+    /** After each case: all of them take an hour or two, and nothing measured should be lost. */
     private void writeJson() throws IOException {
         if (json != null) {
             Files.writeString(json, "[\n" + String.join(",\n", records) + "\n]\n");
