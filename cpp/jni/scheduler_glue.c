@@ -126,7 +126,7 @@ static jint stats(JNIEnv *env, jclass class, jlong scheduler, jlongArray numbers
         (jlong)s.timers_fired, (jlong)s.stacks_live, (jlong)s.stacks_pooled,
         (jlong)s.stack_bytes_reserved, (jlong)s.lines_in, (jlong)s.lines_out, (jlong)s.bytes_in,
         (jlong)s.bytes_out, (jlong)s.overlong_lines, (jlong)s.accept_backoffs,
-        (jlong)s.pinned_waits,
+        (jlong)s.pinned_waits, (jlong)s.segments_linked, (jlong)s.segments_freed,
     };
     (*env)->SetLongArrayRegion(env, numbers, 0, sizeof values / sizeof *values, values);
     const char *const texts[] = {s.context, s.loop, s.guards};

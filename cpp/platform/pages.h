@@ -18,6 +18,9 @@ int strand_pages_reserve(size_t size_bytes, void **base);
 int strand_pages_reserve_huge(size_t size_bytes, void **base);
 void strand_pages_release(void *base, size_t size_bytes);
 
+/* Sets one byte a page: bit 0 says whether it is in memory (mincore). 0 or -errno. */
+int strand_pages_resident(void *base, size_t size_bytes, unsigned char *pages);
+
 /* Gives touched pages back (MADV_DONTNEED: they read as zeros afterwards; MADV_FREE would let
  * memory look used). 0 or -errno. */
 int strand_pages_trim(void *base, size_t size_bytes);

@@ -50,3 +50,8 @@ int strand_pages_trim(void *base, size_t size_bytes)
 {
     return madvise(base, size_bytes, MADV_DONTNEED) == 0 ? 0 : -errno;
 }
+
+int strand_pages_resident(void *base, size_t size_bytes, unsigned char *pages)
+{
+    return mincore(base, size_bytes, pages) == 0 ? 0 : -errno;
+}

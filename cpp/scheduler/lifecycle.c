@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "clock.h"
-#include "descriptor.h"
+#include "condition.h"
 #include "guard.h"
+#include "options.h"
+#include "overflow.h"
 #include "scheduler.h"
+#include "split.h"
 
 enum { DEFAULT_STACK_BYTES = 256 * 1024, DEFAULT_POLL_BOUND = 1024 };
 static const int64_t DEFAULT_GRACE_NS = 1000000000;
@@ -23,8 +25,6 @@ static enum strand_stack_guards choose_guards(enum strand_guards wish)
 
 static int check_options(const struct strand_scheduler_options *options)
 {
-    if (options->size < sizeof *options)
-        return -EINVAL;
     if ((unsigned)options->guards > STRAND_GUARDS_NONE || options->grace_ns < 0)
         return -EINVAL;
     return options->stack_bytes ? strand_stack_class_for(options->stack_bytes) : 0;
@@ -33,36 +33,40 @@ static int check_options(const struct strand_scheduler_options *options)
 static void take_options(strand_scheduler *s, const struct strand_scheduler_options *options)
 {
     size_t stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
-    s->default_class = (unsigned)strand_stack_class_for(stack_bytes);
+    s->default_class = (unsigned)(options->dense_stacks ? strand_stack_dense_class()
+                                                        : strand_stack_class_for(stack_bytes));
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
+    s->max_stack_bytes = options->max_stack_bytes;
+    s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
     s->guards = choose_guards(options->guards);
     s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
+    s->overflow.wanted = !options->no_overflow_report;
 }
 
 static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
 {
     (void)events;
-    strand_wakefd_drain(watch->fd);
+    strand_wakefd_drain(&CONTAINER_OF(watch, struct strand_inbox, watch)->wakefd);
 }
 
 static int open_inbox(strand_scheduler *s)
 {
-    s->inbox.wakefd = strand_wakefd_create();
-    if (s->inbox.wakefd < 0)
-        return s->inbox.wakefd;
-    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd, inbox_ready);
-    int status = strand_loop_add(s->loop, &s->inbox.watch);
+    int status = strand_wakefd_create(&s->inbox.wakefd);
     if (status < 0)
-        strand_wakefd_close(s->inbox.wakefd);
+        return status;
+    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd.fd, inbox_ready);
+    status = strand_loop_add(s->loop, &s->inbox.watch);
+    if (status < 0)
+        strand_wakefd_close(&s->inbox.wakefd);
     return status;
 }
 
 static void close_inbox(strand_scheduler *s)
 {
     strand_loop_remove(s->loop, &s->inbox.watch);
-    strand_wakefd_close(s->inbox.wakefd);
+    strand_wakefd_close(&s->inbox.wakefd);
 }
 
 static void init_fields(strand_scheduler *s)
@@ -70,11 +74,7 @@ static void init_fields(strand_scheduler *s)
     strand_list_init(&s->bound);
     strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->dump_served, &attributes);
-    pthread_condattr_destroy(&attributes);
+    strand_condition_init(&s->dump_served);
     s->dump_fd = -1;
     s->now_ns = strand_clock_now_ns();
     s->fork_epoch = strand_fork_epoch();
@@ -92,19 +92,19 @@ static int create_pool(strand_scheduler *s, struct strand_stack_pool **pool)
 
 int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out)
 {
-    static const struct strand_scheduler_options defaults = {.size = sizeof defaults};
-    if (!options)
-        options = &defaults;
+    struct strand_scheduler_options known;
     if (!out)
         return -EINVAL;
-    int status = check_options(options);
+    int status = strand_scheduler_options_read(options, &known);
+    if (status == 0)
+        status = check_options(&known);
     if (status < 0)
         return status;
 
     strand_scheduler *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
-    take_options(s, options);
+    take_options(s, &known);
     status = strand_ready_init(&s->ready);
     if (status < 0)
         goto free_scheduler;
@@ -161,6 +161,7 @@ void strand_scheduler_destroy(strand_scheduler *s)
 {
     CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
     wait_for_posters(s);
+    strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
     strand_hosted_free_blocks(s);

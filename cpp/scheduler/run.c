@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "overflow.h"
 #include "scheduler.h"
 #include "wait.h"
 
@@ -40,6 +41,7 @@ int strand_scheduler_enter(strand_scheduler *s)
 void strand_scheduler_leave(strand_scheduler *s)
 {
     strand_scheduler_hold(NULL);
+    strand_overflow_disarm(s);
     if (s->stop_deadline_ns)
         atomic_store(&s->inbox.stop_requested, 0);
     s->stop_deadline_ns = 0;
@@ -75,13 +77,18 @@ static bool outside_has_news(strand_scheduler *s)
 }
 
 /* Strands have run since the clock was read, perhaps for long. */
-static int64_t time_to_wait_ns(strand_scheduler *s)
+static int64_t time_to_wait_ns(strand_scheduler *s, bool sweeps)
 {
     int64_t until_ns = s->timers.count ? s->timers.heap[0]->deadline_ns : STRAND_FOREVER;
     if (s->stop_deadline_ns && s->stop_deadline_ns < until_ns)
         until_ns = s->stop_deadline_ns;
-    if (until_ns == STRAND_FOREVER)
+    int64_t trim_ns = sweeps ? strand_trim_due_ns(s) : STRAND_FOREVER;
+    if (until_ns == STRAND_FOREVER && trim_ns == STRAND_FOREVER)
         return STRAND_FOREVER;
+    if (until_ns == STRAND_FOREVER)       /* no need to be exact */
+        return trim_ns > s->now_ns ? trim_ns - s->now_ns : 0;
+    if (trim_ns < until_ns)
+        until_ns = trim_ns;
     s->now_ns = strand_clock_now_ns();
     return until_ns > s->now_ns ? until_ns - s->now_ns : 0;
 }
@@ -93,12 +100,13 @@ static void poll_loop(strand_scheduler *s, int64_t timeout_ns)
     s->now_ns = strand_clock_now_ns();
 }
 
-/* Nothing is ready: waits for the outside, unless it has spoken since the caller looked. */
-static void wait_outside(strand_scheduler *s)
+/* Nothing is ready: waits for the outside, unless it has spoken since the caller looked; not beyond
+ * the next sweep of idle stacks, where the caller sees to that. */
+static void wait_outside(strand_scheduler *s, bool sweeps)
 {
     atomic_store(&s->inbox.sleeping, 1);
     if (!outside_has_news(s))
-        poll_loop(s, time_to_wait_ns(s));
+        poll_loop(s, time_to_wait_ns(s, sweeps));
     atomic_store(&s->inbox.sleeping, 0);
 }
 
@@ -117,6 +125,14 @@ static void gather(strand_scheduler *s)
     strand_scheduler_serve_dump(s);
 }
 
+/* Where the loop was not asked the clock has not been read: once in poll_bound switches it is. */
+static void look_for_idle_stacks(strand_scheduler *s)
+{
+    if (!has_outside(s))
+        s->now_ns = strand_clock_now_ns();
+    strand_trim_tick(s, strand_ready_first(&s->ready));
+}
+
 int strand_scheduler_look_outside(strand_scheduler *s)
 {
     strand_ready_refill(&s->ready);
@@ -131,8 +147,9 @@ int strand_scheduler_look_outside(strand_scheduler *s)
         strand_scheduler_write_dump(s, "deadlock: every strand waits for another", STDERR_FILENO);
         return -EDEADLK;
     } else {
-        wait_outside(s);
+        wait_outside(s, true);
     }
+    look_for_idle_stacks(s);
     strand_scheduler_fire_timers(s);
     if (s->stop_deadline_ns && s->now_ns >= s->stop_deadline_ns) {
         const char *why = s->live || atomic_load(&s->arriving)
@@ -152,7 +169,7 @@ void strand_scheduler_wait_in_place(strand_scheduler *s, const struct strand *st
         gather(s);
         if (!strand_armed(strand))
             break;
-        wait_outside(s);
+        wait_outside(s, false);
         strand_scheduler_fire_timers(s);
     }
 }
@@ -169,7 +186,9 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
             continue;
         }
         strand_ready_drop_first(&s->ready);
-        if (next->kind == STRAND_NATIVE) {
+        if (next->kind != STRAND_HOSTED) {
+            if (!s->overflow.armed)
+                strand_overflow_arm(s);
             strand_scheduler_run_native(s, next);
             continue;
         }

@@ -25,6 +25,8 @@
 #include "loop.h"
 #include "ready.h"
 #include "table.h"
+#include "trim.h"
+#include "wakefd.h"
 
 /* A binary heap by (deadline, sequence). */
 struct strand_timers {
@@ -38,7 +40,7 @@ struct strand_inbox {
     _Atomic uint32_t sleeping;         /* the holder is about to wait in the loop */
     _Atomic uint32_t pushing;          /* posters between their push and the end of their signal */
     _Atomic uint32_t stop_requested;
-    int wakefd;
+    struct strand_wakefd wakefd;
     struct strand_loop_watch watch;
 };
 
@@ -72,6 +74,7 @@ struct strand_scheduler {
     struct strand_stack_pool *stacks;          /* the holder's */
     struct strand_stack_pool *guest_stacks;    /* for spawns by other threads, under guest_lock */
     pthread_mutex_t guest_lock;
+    struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
     struct strand *spare_hosted;               /* control blocks of ended hosted strands */
@@ -93,6 +96,13 @@ struct strand_scheduler {
     void *call_argument;
     struct strand *caller;
 
+    struct {
+        bool armed;                            /* in this run a native strand has had the carrier */
+        bool wanted;                           /* by the options */
+        bool watched;                          /* this scheduler has asked for the handler */
+        struct strand_fault_stack *stack;      /* for handlers on the carrier */
+    } overflow;
+
     int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
     pthread_cond_t dump_served;
 
@@ -100,6 +110,9 @@ struct strand_scheduler {
     int64_t grace_ns;
     bool grace_spent;                          /* the last run ended by it: shutdown grants none */
     size_t max_strands;
+    size_t max_stack_bytes;                    /* of one strand */
+    uint64_t segments_linked, segments_freed;
+    enum strand_kind native_kind;
     unsigned default_class;                    /* of stacks */
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */

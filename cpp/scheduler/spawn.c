@@ -6,13 +6,8 @@
 
 #include "attributes.h"
 #include "held.h"
-#include "scheduler.h"
-
-/* The control block at the top of its stack; the frames lie below it. */
-static struct strand *block_below(char *top)
-{
-    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
-}
+#include "options.h"
+#include "segments.h"
 
 static void set_name(struct strand *strand, const char *name)
 {
@@ -28,7 +23,7 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     struct strand_stack stack;
     char *top = strand_stack_take(pool, size_class);
     if (top) {
-        struct strand *block = block_below(top);
+        struct strand *block = strand_control_at(top);
         if (block->stack_low)
             return block;
         strand_stack_describe(pool, size_class, top, &stack);
@@ -37,22 +32,26 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
         if (*status < 0)
             return NULL;
     }
-    struct strand *block = block_below(stack.low + stack.size_bytes);
+    struct strand *block = strand_control_at(stack.low + stack.size_bytes);
     block->stack_low = stack.low;
     block->stack = stack;
     block->size_class = (uint8_t)stack.size_class;
+    if (size_class == STRAND_STACK_DENSE)
+        strand_stack_canary_set(&stack);        /* it stays: each end looks that it has */
     return block;
 }
 
-static inline void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
-                  strand_entry entry, void *argument)
+static inline void build(strand_scheduler *s, struct strand *strand,
+                         const struct strand_options *options, strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
-    strand_control_init(strand, STRAND_NATIVE, s);
+    strand_control_init(strand, s->native_kind, s);
     strand->entry = entry;
     strand->argument = argument;
     if (options)
         set_name(strand, options->name);
+    if (options && options->max_stack_bytes)
+        strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
     strand_sanitizer_init(&strand->sanitizer, strand->stack_low, frames);
     strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
@@ -140,24 +139,24 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            strand_id *id)
 {
     strand_id ignored;
+    struct strand_options known;
     if (!s && !held)
         return -EPERM;
     s = s ? s : held;
-    if (!entry || (options && options->size < sizeof *options))
-        return -EINVAL;
-    int size_class = (int)s->default_class;
-    if (options && options->stack_bytes)
-        size_class = strand_stack_class_for(options->stack_bytes);
+    int status = entry ? strand_options_read(options, &known) : -EINVAL;
+    if (status < 0)
+        return status;
+    int size_class = strand_stack_class_wanted(s, &known);
     if (size_class < 0)
         return size_class;
-    int status = strand_scheduler_may_spawn(s);
+    status = strand_scheduler_may_spawn(s);
     if (status < 0)
         return status;
     if (!id)
         id = &ignored;
     return held == s
-               ? spawn_here(s, options, (unsigned)size_class, entry, argument, id)
-               : spawn_from_outside(s, options, (unsigned)size_class, entry, argument, id);
+               ? spawn_here(s, &known, (unsigned)size_class, entry, argument, id)
+               : spawn_from_outside(s, &known, (unsigned)size_class, entry, argument, id);
 }
 
 /*
@@ -170,7 +169,7 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
     strand_scheduler *held = strand_held_here;
     if (held && (!s || s == held) && entry && strand_scheduler_may_spawn(held) == 0) {
         char *top = strand_stack_take(held->stacks, held->default_class);
-        struct strand *strand = top ? block_below(top) : NULL;
+        struct strand *strand = top ? strand_control_at(top) : NULL;
         if (strand && strand->id) {
             build(held, strand, NULL, entry, argument);
             strand_slot_begin(strand_table_find(strand->id), strand);
@@ -243,7 +242,11 @@ void strand_scheduler_release(struct strand *strand)
         strand_hosted_give_block(s, strand);
         return;
     }
+    if (strand->has_extras)
+        strand_segments_release(strand);
     strand_sanitizer_destroy(&strand->sanitizer);
+    if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(&strand->stack))
+        strand_scheduler_dense_overrun(strand);
     if (!strand->guest) {
         if (!strand_stack_give(s->stacks, strand->size_class,
                                (char *)strand + STRAND_CONTROL_PLACE_BYTES))

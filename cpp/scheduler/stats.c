@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler.h"
 
+_Static_assert(STRAND_STACK_CLASSES == STRAND_STACK_CLASS_COUNT, "a line for each class");
+
 void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *out)
 {
     struct strand_stack_counts own, guest;
@@ -21,6 +23,16 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
     out->stacks_live = own.live + guest.live;
     out->stacks_pooled = own.pooled + guest.pooled;
     out->stack_bytes_reserved = own.bytes_reserved + guest.bytes_reserved;
+    out->segments_linked = strand_counter_read(&s->segments_linked);
+    out->segments_freed = strand_counter_read(&s->segments_freed);
+    out->stack_bytes_resident = own.bytes_resident + guest.bytes_resident;
+    for (int class = 0; class < STRAND_STACK_CLASSES; class++) {
+        struct strand_stack_class_stats *stats = &out->stack_classes[class];
+        stats->usable_bytes = own.classes[class].usable_bytes;
+        stats->live = own.classes[class].live + guest.classes[class].live;
+        stats->pooled = own.classes[class].pooled + guest.classes[class].pooled;
+        stats->trimmed = own.classes[class].trimmed + guest.classes[class].trimmed;
+    }
     out->context = strand_context_name;
     out->loop = strand_loop_name;
     out->guards = strand_stack_guards_name(s->guards);

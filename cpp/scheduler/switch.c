@@ -12,6 +12,7 @@
 #include "attributes.h"
 #include "held.h"
 #include "scheduler.h"
+#include "split.h"
 #include "wait.h"
 
 static inline void arrive(strand_scheduler *s, struct strand *self, struct strand *came_from)
@@ -46,8 +47,11 @@ static inline void switch_to_carrier(strand_scheduler *s, struct strand *self)
 /* The first ready strand, if the switch to it need not go by way of the carrier. */
 static inline struct strand *next_directly(const strand_scheduler *s)
 {
-    struct strand *next = strand_ready_first(&s->ready);
-    return next && next->kind == STRAND_NATIVE && !strand_scheduler_budget_spent(s) ? next : NULL;
+    uint64_t head = s->ready.head;
+    if (head == s->ready.tail || head == s->look_at)
+        return NULL;
+    struct strand *next = s->ready.ring[head & s->ready.mask];
+    return next->kind == STRAND_NATIVE ? next : NULL;
 }
 
 static inline void take(strand_scheduler *s, struct strand *next)
@@ -180,7 +184,9 @@ static void switch_from_carrier(strand_scheduler *s, struct strand *to)
     *s->errno_place = to->saved_errno;
     s->current = to;
     strand_sanitizer_leave(&s->carrier_sanitizer, &to->sanitizer, false);
-    struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);
+    struct strand *came_from = to->kind == STRAND_SPLIT
+                                   ? strand_split_switch(s, to)
+                                   : strand_context_switch(&s->carrier, &to->context, NULL);
     strand_sanitizer_arrive(&s->carrier_sanitizer, &came_from->sanitizer);
     release_departed(s);
     s->caller = s->call ? came_from : NULL;

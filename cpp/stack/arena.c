@@ -9,13 +9,10 @@
 
 #define MIB ((size_t)1024 * 1024)
 
-/* Tops that differ by the cache line: page-aligned ones of 1,000 strands would share a few sets. */
-#define COLOURS 8
-#define COLOUR_BYTES 128
-
-/* Address space by the arena; slots are opened (guards installed, made known) by the batch, which
- * grows with what is open, so that a small program pays for few. */
-#define ARENA_BYTES (64 * MIB)
+/* Address space by the arena, a larger one each time, so that there are few; slots are opened
+ * (guards installed, made known) by the batch, which grows with what is open, so that a small
+ * program pays for few. */
+#define FIRST_ARENA (64 * MIB)
 #define FIRST_BATCH 8
 #define LARGEST_BATCH 256
 
@@ -30,10 +27,13 @@ static int reserve_arena(struct strand_stack_pool *pool, unsigned size_class,
                          struct strand_stack_arena *arena)
 {
     size_t slot_bytes = strand_stack_slot_bytes(&pool->classes[size_class]);
-    if (pool->arena_bytes == 0)
-        pool->arena_bytes = ARENA_BYTES;
+    size_t arena_bytes = pool->classes[size_class].opened * slot_bytes;
+    if (arena_bytes < FIRST_ARENA)
+        arena_bytes = FIRST_ARENA;
+    if (arena_bytes > pool->largest_arena_bytes)
+        arena_bytes = pool->largest_arena_bytes;
     for (;;) {
-        arena->slots = pool->arena_bytes / slot_bytes;
+        arena->slots = arena_bytes / slot_bytes;
         if (arena->slots == 0)
             arena->slots = 1;
         void *base;
@@ -43,7 +43,8 @@ static int reserve_arena(struct strand_stack_pool *pool, unsigned size_class,
         }
         if (arena->slots == 1)
             return -ENOMEM;
-        pool->arena_bytes /= 4;
+        arena_bytes /= 4;
+        pool->largest_arena_bytes = arena_bytes;
     }
 }
 
@@ -72,7 +73,8 @@ static int add_arena(struct strand_stack_pool *pool, unsigned size_class)
     int status = reserve_arena(pool, size_class, arena);
     if (status != 0)
         goto free_arena;
-    status = make_room_for_free(slots, arena->slots);
+    arena->pages = calloc(arena->slots, sizeof *arena->pages);
+    status = arena->pages ? make_room_for_free(slots, arena->slots) : -ENOMEM;
     if (status != 0)
         goto release_pages;
     arena->next = slots->arenas;
@@ -81,6 +83,7 @@ static int add_arena(struct strand_stack_pool *pool, unsigned size_class)
     return 0;
 
 release_pages:
+    free(arena->pages);
     strand_pages_release(arena->base, arena->slots * strand_stack_slot_bytes(slots));
 free_arena:
     free(arena);
@@ -94,6 +97,7 @@ void strand_stack_arenas_destroy(struct strand_stack_slots *slots)
         slots->arenas = arena->next;
         strand_pages_release(arena->base, arena->slots * strand_stack_slot_bytes(slots));
         strand_guard_forget_mprotect(arena->mprotect_guards);
+        free(arena->pages);
         free(arena);
     }
     free(slots->free);
@@ -142,14 +146,6 @@ static size_t guard_batch(const struct strand_stack_pool *pool, struct strand_st
     return guarded;
 }
 
-/* A slot keeps its colour, so that the lines it warmed stay its own. */
-static char *top_of(const struct strand_stack_pool *pool, unsigned size_class, size_t index)
-{
-    const struct strand_stack_slots *slots = &pool->classes[size_class];
-    char *high = slots->arenas->base + (index + 1) * strand_stack_slot_bytes(slots);
-    return size_class == STRAND_STACK_DENSE ? high : high - index % COLOURS * COLOUR_BYTES;
-}
-
 /* Opens the next slots of the newest arena, so that the lowest is taken first. An error only when
  * not even one could be opened. */
 static int open_batch(struct strand_stack_pool *pool, unsigned size_class)
@@ -158,15 +154,28 @@ static int open_batch(struct strand_stack_pool *pool, unsigned size_class)
     struct strand_stack_arena *arena = slots->arenas;
     size_t batch = batch_of(slots);
     char *first = arena->base + arena->opened * strand_stack_slot_bytes(slots);
+    bool coloured = size_class != STRAND_STACK_DENSE;
     int status = 0;
     size_t opened = guard_batch(pool, slots, first, batch, &status);
     for (size_t i = opened; i-- > 0;) {
-        slots->free[slots->free_count] = top_of(pool, size_class, arena->opened + i);
+        slots->free[slots->free_count] = strand_stack_slot_top(slots, coloured, arena, arena->opened + i);
         strand_counter_add(&slots->free_count, 1);
     }
     arena->opened += opened;
     strand_counter_add(&slots->opened, opened);
+    if (size_class == STRAND_STACK_DENSE)   /* nothing to trim and no use in looking */
+        strand_counter_add(&slots->resident_pages, opened);
     return opened > 0 ? 0 : status;
+}
+
+struct strand_stack_arena *strand_stack_arena_of(const struct strand_stack_slots *slots,
+                                                 const char *byte)
+{
+    struct strand_stack_arena *arena = slots->arenas;
+    while (arena && (byte < arena->base ||
+                     byte >= arena->base + arena->slots * strand_stack_slot_bytes(slots)))
+        arena = arena->next;
+    return arena;
 }
 
 int strand_stack_refill(struct strand_stack_pool *pool, unsigned size_class)

@@ -77,6 +77,14 @@ struct strand_stack_pool_options {
 
 struct strand_stack_arena;
 
+/* Where a sweep has come to (sweep.h). */
+struct strand_stack_sweep {
+    unsigned size_class;
+    bool live;                             /* of the class's slots the pooled ones are done */
+    struct strand_stack_arena *arena;
+    size_t index;
+};
+
 /*
  * The slots of one class. The free ones stand by their tops in an array of their own, last freed
  * last: links inside the slots would touch pages that a strand's last use left cold. The array has
@@ -108,7 +116,8 @@ struct strand_stack_pool {
     struct strand_stack_slots classes[STRAND_STACK_CLASS_COUNT + 1];   /* OWN has no slots */
     struct strand_stack_limit *limit;
     enum strand_stack_guards guards;
-    size_t page_bytes, arena_bytes, control_bytes;
+    size_t page_bytes, largest_arena_bytes, control_bytes;
+    struct strand_stack_sweep sweep;
     uint64_t own_live, own_bytes, bytes_reserved;
 };
 
@@ -231,6 +240,11 @@ static inline bool strand_stack_canary_intact(const struct strand_stack *stack)
 }
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out);
+
+/* For a fault's handler, which reads memory only: where the guard begins (low itself where there is
+ * none), and whether an address lies in any slot of a pool. */
+const char *strand_stack_guard_low(const struct strand_stack *stack);
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address);
 
 /* "lightweight", "mprotect" or "none". */
 const char *strand_stack_guards_name(enum strand_stack_guards guards);

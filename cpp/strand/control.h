@@ -36,7 +36,8 @@ enum strand_state {
     STRAND_FINISHED,   /* has ended; the stack goes back once it is left */
 };
 
-enum strand_kind { STRAND_NATIVE, STRAND_HOSTED };
+/* STRAND_SPLIT: native, in a program with code built by -fsplit-stack (scheduler's split.h). */
+enum strand_kind { STRAND_NATIVE, STRAND_HOSTED, STRAND_SPLIT };
 
 /* A deadline in the scheduler's timers. */
 struct strand_timer {
@@ -80,6 +81,9 @@ struct strand_extras {
     void **locals;
     uint32_t local_count;
     void *result;
+    struct strand_segment *segment;               /* the innermost one linked; NULL: the first */
+    size_t max_stack_bytes;                       /* of all segments; 0: the scheduler's limit */
+    void **split;                                 /* STRAND_SPLIT, once begun: libgcc's words */
     char name[STRAND_NAME_BYTES];
 };
 
@@ -118,6 +122,12 @@ struct strand {
 
 /* What it takes at the top of a stack, which is a multiple of 64. */
 #define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)
+
+/* Where it stands on the stack with this top; the frames lie below it. */
+static inline struct strand *strand_control_at(char *top)
+{
+    return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
+}
 
 /* Blank block of a kind. The state is NEW; the id is what it was. */
 static inline void strand_control_init(struct strand *strand, enum strand_kind kind,

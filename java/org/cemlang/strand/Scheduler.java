@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
 public final class Scheduler implements Executor, AutoCloseable {
     /** Added to {@link #users} by close. */
     private static final int CLOSED = Integer.MIN_VALUE / 2;
-    private static final int NUMBERS = 20;
+    private static final int NUMBERS = 22;
     private static final int NAMES = 3;
 
     private final long handle;
@@ -488,6 +488,8 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @param overlongLines lines over the limit
      * @param acceptBackoffs pauses for want of descriptors
      * @param pinnedWaits waits that held the carrier
+     * @param segmentsLinked further stack segments that native strands grew by
+     * @param segmentsFreed those given back
      * @param context how native strands are switched: "asm", "ucontext"
      * @param loop how descriptors are watched: "epoll"
      * @param guards how stacks are guarded: "lightweight", "mprotect", "none"
@@ -497,10 +499,11 @@ public final class Scheduler implements Executor, AutoCloseable {
             long wakes, long remoteWakes, long polls, long timersFired, long stacksLive,
             long stacksPooled, long stackBytesReserved, long linesIn, long linesOut, long bytesIn,
             long bytesOut, long overlongLines, long acceptBackoffs, long pinnedWaits,
+            long segmentsLinked, long segmentsFreed,
             String context, String loop, String guards) {
         private static Stats of(long[] n, String[] names) {
             return new Stats(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10],
-                    n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19],
+                    n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21],
                     names[0], names[1], names[2]);
         }
     }

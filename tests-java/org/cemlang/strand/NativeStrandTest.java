@@ -59,6 +59,8 @@ final class NativeStrandTest {
                 assertEquals(5, log.get(0));
             });
             crew.run();
+            assertEquals(5, crew.scheduler.stats().segmentsLinked());
+            assertEquals(5, crew.scheduler.stats().segmentsFreed());
         }
     }
 }
