@@ -3,24 +3,28 @@
 #ifndef STRAND_ASM_CONTEXT_X86_64_SYSV_H
 #define STRAND_ASM_CONTEXT_X86_64_SYSV_H
 
-#define FRAME_CONTROL 0   /* both control words together */
-#define FRAME_MXCSR 0
-#define FRAME_X87 4
-#define FRAME_R15 8
-#define FRAME_R14 16
-#define FRAME_R13 24
-#define FRAME_R12 32
-#define FRAME_RBX 40
-#define FRAME_RBP 48
-#define FRAME_RIP 56
-#define FRAME_BYTES 64
+#define FRAME_R15 0
+#define FRAME_R14 8
+#define FRAME_R13 16
+#define FRAME_R12 24
+#define FRAME_RBX 32
+#define FRAME_RBP 40
+#define FRAME_RIP 48
+#define FRAME_BYTES 56
 
-/* FRAME_CONTROL of nearly every strand: rounding to nearest, denormals kept, nothing traps. */
+/* Above the frame of a context whose control words are not plain: its rip is then
+ * strand_context_restore, which loads these and goes on to the real one. */
+#define CONTROL_MXCSR 0
+#define CONTROL_X87 4
+#define CONTROL_RIP 8
+#define CONTROL_BYTES 16
+
+/* Plain, as nearly every strand is: rounding to nearest, denormals kept, nothing traps. */
+#define PLAIN_MXCSR 0x1f80
 #define PLAIN_X87 0x37f
-#define PLAIN_CONTROL 0x0000037f00001f80
 
 /* One addition of four floats, and its sums while MXCSR is plain:
- *     round to nearest, flush to zero off, denormals are zero off */
+ *     rounded to nearest, rounded to nearest, not flushed to zero, not taken for zero */
 #define ASK_LEFT 0x3f800000, 0x3f800000, 0x00c00000, 0x00000001
 #define ASK_RIGHT 0x33c00000, 0x33000000, 0x80800000, 0x00000000
 #define ASK_PLAIN 0x3f800001, 0x3f800000, 0x00400000, 0x00000001
@@ -30,16 +34,18 @@
 #include <stdint.h>
 
 struct strand_context_frame {
-    uint32_t mxcsr;
-    uint16_t x87, unused;
     void *r15, *r14, *r13;
     void (*r12)(void *);
     void *rbx, *rbp;
     void (*rip)(void);
 };
 
-_Static_assert(offsetof(struct strand_context_frame, mxcsr) == FRAME_MXCSR, "mxcsr");
-_Static_assert(offsetof(struct strand_context_frame, x87) == FRAME_X87, "x87");
+struct strand_context_control {
+    uint32_t mxcsr;
+    uint16_t x87, unused;
+    void (*rip)(void);
+};
+
 _Static_assert(offsetof(struct strand_context_frame, r15) == FRAME_R15, "r15");
 _Static_assert(offsetof(struct strand_context_frame, r14) == FRAME_R14, "r14");
 _Static_assert(offsetof(struct strand_context_frame, r13) == FRAME_R13, "r13");
@@ -48,15 +54,21 @@ _Static_assert(offsetof(struct strand_context_frame, rbx) == FRAME_RBX, "rbx");
 _Static_assert(offsetof(struct strand_context_frame, rbp) == FRAME_RBP, "rbp");
 _Static_assert(offsetof(struct strand_context_frame, rip) == FRAME_RIP, "rip");
 _Static_assert(sizeof(struct strand_context_frame) == FRAME_BYTES, "the frame's end");
+_Static_assert(offsetof(struct strand_context_control, mxcsr) == CONTROL_MXCSR, "mxcsr");
+_Static_assert(offsetof(struct strand_context_control, x87) == CONTROL_X87, "x87");
+_Static_assert(offsetof(struct strand_context_control, rip) == CONTROL_RIP, "real rip");
+_Static_assert(sizeof(struct strand_context_control) == CONTROL_BYTES, "the control words' end");
 
 /* Bits 0 to 5 of MXCSR are sticky status, which a function may change. */
 #define MXCSR_STATUS 0x3fu
 
-/* What the switch asks, asked here: storing MXCSR waits for all that is in flight, 8 ns a spawn. */
-static inline int strand_context_control_is_plain(void)
+void strand_context_restore(void);   /* in the assembly; not to be called */
+
+/* What the switch asks too: storing MXCSR instead would wait for all that is in flight. */
+static inline int strand_context_is_plain(void)
 {
-    static const uint32_t ask[3][4] __attribute__((aligned(16))) =
-        {{ASK_LEFT}, {ASK_RIGHT}, {ASK_PLAIN}};
+    static const uint32_t ask[3][4] __attribute__((aligned(16))) = {
+        {ASK_LEFT}, {ASK_RIGHT}, {ASK_PLAIN}};
     uint16_t x87;
     int equal;
     __asm__ volatile("fnstcw %0" : "=m"(x87));
@@ -70,18 +82,24 @@ static inline int strand_context_control_is_plain(void)
     return equal == 0xf && x87 == PLAIN_X87;
 }
 
-/* A frame that the first switch leaves into `first`, which calls `entry`. The floating-point
- * control words are the preparer's own, as C has it for threads (7.6). */
-static inline void strand_context_frame_fill(struct strand_context_frame *frame,
-                                             void (*first)(void), void (*entry)(void *))
+/* A frame just below `top` that the first switch leaves, with sp = top, into `first`, which calls
+ * `entry`. The floating-point control words are the preparer's own, as C has it for threads (7.6). */
+static inline void *strand_context_frame_make(void *top, void *low, void (*first)(void),
+                                              void (*entry)(void *))
 {
-    *frame = (struct strand_context_frame){
-        .mxcsr = (uint32_t)PLAIN_CONTROL, .x87 = PLAIN_X87, .r12 = entry, .rip = first};
-    if (strand_context_control_is_plain())
-        return;
-    __asm__ volatile("stmxcsr %0" : "=m"(frame->mxcsr));
-    frame->mxcsr &= ~MXCSR_STATUS;
-    __asm__ volatile("fnstcw %0" : "=m"(frame->x87));
+    (void)low;
+    struct strand_context_frame *frame = (struct strand_context_frame *)top - 1;
+    if (!strand_context_is_plain()) {
+        struct strand_context_control *control = (struct strand_context_control *)top - 1;
+        *control = (struct strand_context_control){.rip = first};
+        __asm__ volatile("stmxcsr %0" : "=m"(control->mxcsr));
+        control->mxcsr &= ~MXCSR_STATUS;
+        __asm__ volatile("fnstcw %0" : "=m"(control->x87));
+        frame = (struct strand_context_frame *)control - 1;
+        first = strand_context_restore;
+    }
+    *frame = (struct strand_context_frame){.r12 = entry, .rip = first};
+    return frame;
 }
 #endif
 

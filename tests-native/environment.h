@@ -25,4 +25,18 @@ inline bool under_valgrind()
     return preloaded && strstr(preloaded, "vgpreload");
 }
 
+// By qemu-user; CMake sets it for cross builds. It has no ptrace, seccomp, preadv2 or lightweight
+// guards, and no limit on address space; and the kernel cannot start the other machine's programs.
+inline bool emulated()
+{
+    return getenv("STRAND_TEST_EMULATED");
+}
+
+// GoogleTest's style of death tests in processes that begin anew; a forked one must do where none
+// can be started. (ctest begins anew for each test.)
+inline const char *anew()
+{
+    return emulated() ? "fast" : "threadsafe";
+}
+
 #endif

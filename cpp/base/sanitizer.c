@@ -57,8 +57,28 @@ void strand_sanitizer_begin(struct strand_sanitizer *s, void *low, size_t size_b
 #endif
 }
 
+#if defined(STRAND_ASAN)
+/* A stack that ended without leaving for ever (a strand that ended on a further segment) still has
+ * its fake one, which ASan frees only for the stack it believes to run on. */
+static __attribute__((no_sanitize("address"))) void free_fake_stack(struct strand_sanitizer *s)
+{
+    void *own;
+    const void *low;
+    size_t size_bytes;
+    __sanitizer_start_switch_fiber(&own, s->low, s->size_bytes);
+    __sanitizer_finish_switch_fiber(s->fake_stack, &low, &size_bytes);
+    __sanitizer_start_switch_fiber(NULL, low, size_bytes);
+    __sanitizer_finish_switch_fiber(own, NULL, NULL);
+}
+#endif
+
 void strand_sanitizer_end(struct strand_sanitizer *s)
 {
+#if defined(STRAND_ASAN)
+    if (s->fake_stack)
+        free_fake_stack(s);
+    __asan_unpoison_memory_region(s->low, s->size_bytes);      /* whoever maps it next may write */
+#endif
 #if defined(STRAND_VALGRIND)
     if (s->valgrind_id != 0)
         VALGRIND_STACK_DEREGISTER(s->valgrind_id - 1);
@@ -94,6 +114,9 @@ BETWEEN_STACKS void strand_sanitizer_arrive(struct strand_sanitizer *now,
 #if defined(STRAND_ASAN)
     __sanitizer_finish_switch_fiber(now->fake_stack, came_from ? &came_from->low : NULL,
                                     came_from ? &came_from->size_bytes : NULL);
+#endif
+#if defined(STRAND_ASAN)
+    now->fake_stack = NULL;
 #endif
     (void)now, (void)came_from;
 }

@@ -12,9 +12,10 @@
  *         | saved registers  | <- context.sp while not running
  *   low   +------------------+
  *
- * A switch keeps the callee-saved registers, MXCSR's and x87's control bits, and nothing else: no
- * signal mask, no errno. (The assembly does not see one kind of change: trap masks set in MXCSR
- * alone; asm/context_x86_64_sysv.S says why. <fenv.h> sets both.) Only the carrier calls it.
+ * A switch keeps the callee-saved registers and the floating-point control bits (MXCSR and x87's, or
+ * FPCR), and nothing else: no signal mask, no errno; on Windows also where the stack lies. (The
+ * assembly for System V does not see one kind of change: trap masks set in MXCSR alone;
+ * asm/context_x86_64_sysv.S says why. <fenv.h> sets both.) Only the carrier calls it.
  */
 #ifndef STRAND_CONTEXT_CONTEXT_H
 #define STRAND_CONTEXT_CONTEXT_H

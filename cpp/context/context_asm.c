@@ -24,7 +24,5 @@ void strand_context_prepare(struct strand_context *context, void *low, size_t si
 {
     CHECK(size_bytes >= 2048);
     uintptr_t top = ((uintptr_t)low + size_bytes) & ~(uintptr_t)15;
-    struct strand_context_frame *frame = (struct strand_context_frame *)top - 1;
-    strand_context_frame_fill(frame, strand_context_first, entry);
-    context->sp = frame;
+    context->sp = strand_context_frame_make((void *)top, low, strand_context_first, entry);
 }

@@ -113,13 +113,6 @@ int strand_wait_fd(int fd, unsigned events, int64_t deadline_ns)
     return status;
 }
 
-size_t strand_stack_remaining(void)
-{
-    struct strand *self = strand_calling();
-    const char *here = __builtin_frame_address(0);
-    return self ? (size_t)(here - self->stack.low) : 0;
-}
-
 int strand_call_on_carrier(void (*fn)(void *), void *arg)
 {
     struct strand *self = strand_calling();

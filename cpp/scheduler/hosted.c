@@ -159,7 +159,7 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
     if (previous)
         dispose(s, previous, disposition);
     struct strand *first = strand_ready_first(&s->ready);
-    if (!first || first->kind == STRAND_NATIVE || strand_scheduler_budget_spent(s))
+    if (!first || first->kind != STRAND_HOSTED || strand_scheduler_budget_spent(s))
         return 1;
     strand_ready_drop_first(&s->ready);
     strand_become(first, STRAND_RUNNING);

@@ -9,6 +9,7 @@
 #include "guard.h"
 #include "options.h"
 #include "scheduler.h"
+#include "split.h"
 
 enum { DEFAULT_STACK_BYTES = 256 * 1024, DEFAULT_POLL_BOUND = 1024 };
 static const int64_t DEFAULT_GRACE_NS = 1000000000;
@@ -35,6 +36,8 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->default_class = (unsigned)(options->dense_stacks ? strand_stack_dense_class()
                                                         : strand_stack_class_for(stack_bytes));
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
+    s->max_stack_bytes = options->max_stack_bytes;
+    s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
     s->guards = choose_guards(options->guards);
     s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;

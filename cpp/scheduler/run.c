@@ -183,7 +183,7 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
             continue;
         }
         strand_ready_drop_first(&s->ready);
-        if (next->kind == STRAND_NATIVE) {
+        if (next->kind != STRAND_HOSTED) {
             strand_scheduler_run_native(s, next);
             continue;
         }

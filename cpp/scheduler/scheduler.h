@@ -102,6 +102,9 @@ struct strand_scheduler {
     int64_t grace_ns;
     bool grace_spent;                          /* the last run ended by it: shutdown grants none */
     size_t max_strands;
+    size_t max_stack_bytes;                    /* of one strand */
+    uint64_t segments_linked, segments_freed;
+    enum strand_kind native_kind;
     unsigned default_class;                    /* of stacks */
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */

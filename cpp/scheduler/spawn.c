@@ -7,7 +7,7 @@
 #include "attributes.h"
 #include "held.h"
 #include "options.h"
-#include "scheduler.h"
+#include "segments.h"
 
 static void set_name(struct strand *strand, const char *name)
 {
@@ -45,11 +45,13 @@ static inline void build(strand_scheduler *s, struct strand *strand, const struc
                   strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
-    strand_control_init(strand, STRAND_NATIVE, s);
+    strand_control_init(strand, s->native_kind, s);
     strand->entry = entry;
     strand->argument = argument;
     if (options)
         set_name(strand, options->name);
+    if (options && options->max_stack_bytes)
+        strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
     strand_sanitizer_init(&strand->sanitizer, strand->stack_low, frames);
     strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
@@ -240,6 +242,8 @@ void strand_scheduler_release(struct strand *strand)
         strand_hosted_give_block(s, strand);
         return;
     }
+    if (strand->has_extras)
+        strand_segments_release(strand);
     strand_sanitizer_destroy(&strand->sanitizer);
     if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(&strand->stack))
         strand_scheduler_dense_overrun(strand);

@@ -23,6 +23,8 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
     out->stacks_live = own.live + guest.live;
     out->stacks_pooled = own.pooled + guest.pooled;
     out->stack_bytes_reserved = own.bytes_reserved + guest.bytes_reserved;
+    out->segments_linked = strand_counter_read(&s->segments_linked);
+    out->segments_freed = strand_counter_read(&s->segments_freed);
     out->stack_bytes_resident = own.bytes_resident + guest.bytes_resident;
     for (int class = 0; class < STRAND_STACK_CLASSES; class++) {
         struct strand_stack_class_stats *stats = &out->stack_classes[class];

@@ -12,6 +12,7 @@
 #include "attributes.h"
 #include "held.h"
 #include "scheduler.h"
+#include "split.h"
 #include "wait.h"
 
 static inline void arrive(strand_scheduler *s, struct strand *self, struct strand *came_from)
@@ -180,7 +181,9 @@ static void switch_from_carrier(strand_scheduler *s, struct strand *to)
     *s->errno_place = to->saved_errno;
     s->current = to;
     strand_sanitizer_leave(&s->carrier_sanitizer, &to->sanitizer, false);
-    struct strand *came_from = strand_context_switch(&s->carrier, &to->context, NULL);
+    struct strand *came_from = to->kind == STRAND_SPLIT
+                                   ? strand_split_switch(s, to)
+                                   : strand_context_switch(&s->carrier, &to->context, NULL);
     strand_sanitizer_arrive(&s->carrier_sanitizer, &came_from->sanitizer);
     release_departed(s);
     s->caller = s->call ? came_from : NULL;

@@ -36,7 +36,8 @@ enum strand_state {
     STRAND_FINISHED,   /* has ended; the stack goes back once it is left */
 };
 
-enum strand_kind { STRAND_NATIVE, STRAND_HOSTED };
+/* STRAND_SPLIT: native, in a program with code built by -fsplit-stack (scheduler's split.h). */
+enum strand_kind { STRAND_NATIVE, STRAND_HOSTED, STRAND_SPLIT };
 
 /* A deadline in the scheduler's timers. */
 struct strand_timer {
@@ -80,6 +81,9 @@ struct strand_extras {
     void **locals;
     uint32_t local_count;
     void *result;
+    struct strand_segment *segment;               /* the innermost one linked; NULL: the first */
+    size_t max_stack_bytes;                       /* of all segments; 0: the scheduler's limit */
+    void **split;                                 /* STRAND_SPLIT, once begun: libgcc's words */
     char name[STRAND_NAME_BYTES];
 };
 

@@ -200,11 +200,64 @@ STRAND_API void *strand_local(strand_key key);
  * The descriptor may be blocking and is left as it is. -EBADF, -EINVAL, -ECANCELED, -ETIMEDOUT. */
 STRAND_API int strand_wait_fd(int fd, unsigned events, int64_t deadline_ns);
 
+/* Runs fn(arg) on the carrier's own stack, to completion; strand calls in it give -EPERM. */
+STRAND_API int strand_call_on_carrier(void (*fn)(void *), void *arg);
+
+/* ---- Growth of stacks ------------------------------------------------------------------------ */
+
+/*
+ * A strand's stack does not move. It grows by further segments, linked by those who know what they
+ * need: a call (strand_call), a function's first line (STRAND_GROW), or every function of code that
+ * gcc built with -fsplit-stack for x86_64, which runs on strands unchanged. Link such code with
+ * -fuse-ld=gold, which gives each call out of it to other code (libc, this library) 16 KiB.
+ */
+
 /* Bytes left on the calling strand's stack segment; 0 outside a strand. */
 STRAND_API size_t strand_stack_remaining(void);
 
-/* Runs fn(arg) on the carrier's own stack, to completion; strand calls in it give -EPERM. */
-STRAND_API int strand_call_on_carrier(void (*fn)(void *), void *arg);
+/*
+ * Runs fn(arg) with at least stack_bytes of stack: here where they fit, with 1 KiB to spare (4 KiB
+ * under a sanitizer), else on a further segment, at least twice as large as the last up to 8 MiB,
+ * which is given back when fn returns or the strand ends inside it. All that a strand may do works
+ * in fn; an exception that leaves fn may end the process, and a floating-point mode that fn sets
+ * may end with it. 0; and with fn not run -EINVAL (no fn, 0, absurd), -ENOMEM, -EAGAIN at a limit
+ * (max_stack_bytes, max_stack_bytes_all).
+ */
+STRAND_API int strand_call(size_t stack_bytes, void (*fn)(void *), void *arg);
+
+/*
+ * The first line of a function that may recurse deeply. `bytes`: what its frame takes, and the
+ * calls in it up to those that ask for themselves. 0: there is room, or this is no strand; go on.
+ * 1: fn(argument), this function, has been run on a further segment; return. -EINVAL, -ENOMEM,
+ * -EAGAIN: there is no room and none to be had.
+ *
+ *     static void visit(void *argument)
+ *     {
+ *         struct node *node = argument;
+ *         int grown = STRAND_GROW(512, visit, node);
+ *         if (grown < 0)
+ *             node->error = grown;
+ *         if (grown)
+ *             return;
+ *         for (struct node *child = node->first; child; child = child->next)
+ *             visit(child);
+ *     }
+ */
+#define STRAND_GROW(bytes, fn, argument) strand_grow((bytes), (fn), (argument))
+STRAND_API int strand_grow(size_t stack_bytes, void (*fn)(void *), void *arg);
+
+/*
+ * Visits, for a conservative collector, all memory where a strand that has not ended keeps values
+ * of its own: the live part of each of its segments, the innermost first, with the registers it
+ * left; its argument, locals and defers. low and high are aligned to pointers. `visit` must not
+ * park, nor free or end what it is shown; memory that gcc's split code got by alloca is not shown.
+ *
+ * For a strand of the caller's own scheduler, from one of its strands (also the calling one: what
+ * it holds at this call) or inside strand_call_on_carrier. -EPERM elsewhere and for a strand of
+ * another scheduler, -ESRCH after the end, -EINVAL for a Java strand, whose frames are the JVM's.
+ */
+typedef void (*strand_range_visitor)(void *context, const void *low, const void *high);
+STRAND_API int strand_walk_stack(strand_id id, strand_range_visitor visit, void *context);
 
 /* ---- Streams: descriptors with line buffers -------------------------------------------------- */
 

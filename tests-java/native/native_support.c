@@ -93,13 +93,19 @@ struct scribe {
     int times;
 };
 
+static void write_letter(void *argument)
+{
+    struct scribe *scribe = argument;
+    scribe->log[(unsigned char)++scribe->log[0]] = scribe->letter;
+    strand_yield();
+}
+
+/* Each on a further segment of its stack. */
 static void write_letters(void *argument)
 {
     struct scribe *scribe = argument;
-    for (int i = 0; i < scribe->times; i++) {
-        scribe->log[(unsigned char)++scribe->log[0]] = scribe->letter;
-        strand_yield();
-    }
+    for (int i = 0; i < scribe->times; i++)
+        strand_call(1024 * 1024, write_letter, scribe);
     free(scribe);
 }
 

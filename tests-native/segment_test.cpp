@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: Apache-2.0
+// Growth of stacks by linked segments, and the walk over them: through the public header.
+#include "environment.h"
+#include "scheduler_fixture.h"
+
+#include <alloca.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+constexpr size_t KIB = 1024;
+
+// A lambda on stack of its own.
+int call_with(size_t stack_bytes, std::function<void()> body)
+{
+    return strand_call(
+        stack_bytes, [](void *f) { (*static_cast<std::function<void()> *>(f))(); }, &body);
+}
+
+class Segment : public SchedulerTest {
+protected:
+    // Instead of the fixture's own scheduler.
+    void use(strand_scheduler_options options)
+    {
+        ASSERT_EQ(strand_scheduler_shutdown(scheduler), 0);
+        options.size = sizeof options;
+        ASSERT_EQ(strand_scheduler_init(&options, &scheduler), 0);
+    }
+
+    strand_id spawn_small(std::function<void()> body, size_t max_stack_bytes = 0)
+    {
+        strand_options options{};
+        options.size = sizeof options;
+        options.stack_bytes = 8 * KIB;
+        options.max_stack_bytes = max_stack_bytes;
+        strand_id id = 0;
+        bodies.push_back(std::make_unique<std::function<void()>>(std::move(body)));
+        EXPECT_EQ(strand_spawn_with(
+                      scheduler, &options,
+                      [](void *f) { (*static_cast<std::function<void()> *>(f))(); },
+                      bodies.back().get(), &id),
+                  0);
+        return id;
+    }
+
+    void TearDown() override
+    {
+        auto end = stats();
+        EXPECT_EQ(end.segments_linked, end.segments_freed);
+        EXPECT_EQ(end.stacks_live, 0u);
+        SchedulerTest::TearDown();
+    }
+
+    uint64_t linked() { return stats().segments_linked; }
+
+    std::vector<std::unique_ptr<std::function<void()>>> bodies;
+};
+
+TEST_F(Segment, shouldRunHereWhatFits)
+{
+    spawn([this] {
+        size_t before = strand_stack_remaining();
+        EXPECT_EQ(call_with(64 * KIB, [=] {
+            EXPECT_LT(strand_stack_remaining(), before);
+            EXPECT_GT(strand_stack_remaining(), before - 8 * KIB);
+        }), 0);
+        EXPECT_EQ(linked(), 0u);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldGiveAtLeastWhatIsAskedAndTakeItBack)
+{
+    spawn_small([this] {
+        uint64_t before = stats().stacks_live;
+        size_t here = strand_stack_remaining();
+        for (size_t bytes = 7 * KIB; bytes <= 32 * KIB * KIB; bytes += bytes / 2 + 1) {
+            bool ran = false;
+            EXPECT_EQ(call_with(bytes, [&] {
+                ran = true;
+                EXPECT_GE(strand_stack_remaining() + KIB, bytes);
+                size_t most = bytes < 8 * KIB * KIB ? bytes : 8 * KIB * KIB;
+                auto *all = static_cast<char *>(alloca(most - 2 * KIB));
+                memset(all, 1, most - 2 * KIB);
+                __asm__ volatile("" : : "r"(all) : "memory");
+            }), 0);
+            EXPECT_TRUE(ran);
+            EXPECT_EQ(stats().stacks_live, before);
+        }
+        EXPECT_EQ(strand_stack_remaining(), here);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_GT(linked(), 10u);
+}
+
+TEST_F(Segment, shouldRefuseWhatCannotBe)
+{
+    static bool ran;
+    ran = false;
+    auto fn = [](void *) { ran = true; };
+    EXPECT_EQ(strand_call(KIB, fn, nullptr), -EPERM);
+    EXPECT_EQ(strand_stack_remaining(), 0u);
+    spawn([fn] {
+        EXPECT_EQ(strand_call(0, fn, nullptr), -EINVAL);
+        EXPECT_EQ(strand_call(SIZE_MAX, fn, nullptr), -EINVAL);
+        EXPECT_EQ(strand_call(KIB, nullptr, nullptr), -EINVAL);
+        EXPECT_EQ(strand_call(SIZE_MAX / 8, fn, nullptr), -ENOMEM);
+        static int inside;
+        strand_call_on_carrier([](void *) { inside = strand_call(KIB, [](void *) {}, nullptr); },
+                               nullptr);
+        EXPECT_EQ(inside, -EPERM);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_FALSE(ran);
+}
+
+struct Descent {
+    size_t step_bytes;
+    int depth = 0, status = 0;
+};
+
+void descend(void *argument)
+{
+    auto *descent = static_cast<Descent *>(argument);
+    volatile char pad[256] = {1};
+    descent->depth++;
+    int status = strand_call(descent->step_bytes, descend, descent);
+    if (status < 0)
+        descent->status = status;
+    (void)pad[0];
+}
+
+TEST_F(Segment, shouldStopAtTheStrandsLimitWithoutRunning)
+{
+    spawn_small([this] {
+        Descent descent{2 * KIB};
+        descend(&descent);
+        EXPECT_EQ(descent.status, -EAGAIN);
+        EXPECT_GT(descent.depth, 10);
+        EXPECT_LT(descent.depth, 1200);
+        EXPECT_GT(linked(), 1u);
+    }, 300 * KIB);
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldTakeTheSchedulersLimitWhereTheStrandNamesNone)
+{
+    strand_scheduler_options options{};
+    options.max_stack_bytes = 100 * KIB;
+    use(options);
+    for (size_t own : {size_t{0}, 1000 * KIB})
+        spawn_small([own] { EXPECT_EQ(call_with(200 * KIB, [] {}), own ? 0 : -EAGAIN); }, own);
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldBoundTheSegmentsOfAllTogether)
+{
+    strand_scheduler_options options{};
+    options.max_stack_bytes_all = 2200 * KIB;
+    use(options);
+    auto body = [this](char done) {
+        return [this, done] {
+            if (call_with(900 * KIB, [] { strand_yield(); }) == 0)
+                order += done;
+            else
+                order += 'x';
+        };
+    };
+    for (char name : {'a', 'b', 'c'})
+        spawn_small(body(name));
+    spawn_small([=] {
+        strand_yield();
+        strand_yield();
+        body('d')();
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "xabd");
+}
+
+TEST_F(Segment, shouldKeepStrandsApartThatParkOnTheirSegments)
+{
+    constexpr int STRANDS = 50, ROUNDS = 20;
+    int done = 0;
+    std::function<void(int, int)> nest = [&](int name, int depth) {
+        int values[32];
+        for (int &value : values)
+            value = name * 1000 + depth;
+        if (depth < 6) {
+            EXPECT_EQ(call_with(8 * KIB << depth, [&, depth] { nest(name, depth + 1); }), 0);
+        } else {
+            for (int round = 0; round < ROUNDS; round++) {
+                EXPECT_EQ(strand_sleep(1), 0);
+                strand_yield();
+            }
+            done++;
+        }
+        strand_yield();
+        for (int value : values)
+            ASSERT_EQ(value, name * 1000 + depth);
+    };
+    for (int name = 0; name < STRANDS; name++)
+        spawn_small([&, name] { nest(name, 0); });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(done, STRANDS);
+    EXPECT_GE(linked(), STRANDS * 4u);
+}
+
+TEST_F(Segment, shouldServeStrandsOfOtherThreads)
+{
+    std::thread([this] {
+        spawn_small([this] { EXPECT_EQ(call_with(64 * KIB, [this] { order += 'a'; }), 0); });
+    }).join();
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "a");
+}
+
+TEST_F(Segment, shouldBeCancelledAndJoinedInside)
+{
+    strand_id parked = spawn_small([] {
+        EXPECT_EQ(call_with(64 * KIB, [] {
+            EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+        }), 0);
+    });
+    spawn_small([parked] {
+        strand_yield();
+        EXPECT_EQ(call_with(64 * KIB, [parked] {
+            EXPECT_EQ(strand_cancel(parked), 0);
+            EXPECT_EQ(strand_join(parked, STRAND_FOREVER, nullptr), 0);
+        }), 0);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldGiveAllBackWhenAStrandEndsInside)
+{
+    static std::string *log;
+    log = &order;
+    static strand_key key;
+    ASSERT_EQ(strand_key_create([](void *) { *log += 'l'; }, &key), 0);
+    spawn_small([this] {
+        strand_id child = spawn_small([this] {
+            strand_set_local(key, this);
+            call_with(64 * KIB, [] {
+                strand_defer([](void *) {
+                    *log += 'd';
+                    EXPECT_EQ(call_with(16 * KIB * KIB, [] { *log += 's'; }), 0);
+                }, nullptr);
+                call_with(300 * KIB, [] { call_with(2048 * KIB, [] { strand_exit(log); }); });
+            });
+            ADD_FAILURE();
+        });
+        void *result = nullptr;
+        EXPECT_EQ(strand_join(child, STRAND_FOREVER, &result), 0);
+        EXPECT_EQ(result, log);
+        strand_yield();
+        EXPECT_EQ(stats().segments_freed, 4u);
+        EXPECT_EQ(stats().stacks_live, 1u);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "dsl");
+}
+
+TEST_F(Segment, shouldCatchInsideWhatIsThrownInside)
+{
+    spawn_small([this] {
+        EXPECT_EQ(call_with(64 * KIB, [this] {
+            try {
+                strand_yield();
+                throw std::runtime_error("inside");
+            } catch (const std::exception &e) {
+                order += e.what();
+            }
+        }), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "inside");
+}
+
+// A scheduler belongs to one process, and a death test forks.
+void let_an_exception_leave_a_segment()
+{
+    strand_scheduler *scheduler = nullptr;
+    strand_scheduler_init(nullptr, &scheduler);
+    strand_spawn(
+        scheduler,
+        [](void *) {
+            call_with(512 * KIB, [] { throw std::runtime_error("left behind"); });
+        },
+        nullptr, nullptr);
+    strand_scheduler_run(scheduler);
+}
+
+TEST_F(Segment, shouldTerminateWhenAnExceptionLeavesASegment)
+{
+    EXPECT_DEATH(let_an_exception_leave_a_segment(), "terminate called(.|\n)*left behind");
+}
+
+TEST_F(Segment, shouldBeDumpedInside)
+{
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    spawn_small([&] {
+        call_with(64 * KIB, [&] {
+            call_with(64 * KIB, [&] { strand_scheduler_dump(nullptr, ends[1]); });
+        });
+    });
+    EXPECT_EQ(run(), 0);
+    close(ends[1]);
+    EXPECT_NE(read_all(ends[0]).find("running"), std::string::npos);
+    close(ends[0]);
+}
+
+// -- deep recursion -------------------------------------------------------------------------------
+
+// TSan keeps a stack of calls of its own, which ends at 65,536.
+constexpr bool calls_bounded =
+#if defined(__SANITIZE_THREAD__)
+    true;
+#else
+    false;
+#endif
+
+struct Recursion {
+    uint64_t frames, entered = 0, left = 0;
+    int error = 0;
+};
+
+// Names no strand_call.
+void recurse(void *argument)
+{
+    auto *recursion = static_cast<Recursion *>(argument);
+    int grown = STRAND_GROW(256, recurse, recursion);
+    if (grown < 0)
+        recursion->error = grown;
+    if (grown)
+        return;
+    if (++recursion->entered < recursion->frames)
+        recurse(recursion);
+    recursion->left++;
+}
+
+TEST_F(Segment, shouldGrowByThePrologueThroughAMillionFrames)
+{
+    Recursion recursion{calls_bounded ? 10'000u : 1'000'000u};
+    spawn_small([&] { recurse(&recursion); });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(recursion.error, 0);
+    EXPECT_EQ(recursion.left, recursion.frames);
+    EXPECT_GT(linked(), 2u);
+    EXPECT_LT(linked(), 100u);
+}
+
+TEST_F(Segment, shouldTellThePrologueOfALimit)
+{
+    Recursion recursion{1'000'000};
+    spawn_small([&] { recurse(&recursion); }, 200 * KIB);
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(recursion.error, -EAGAIN);
+    EXPECT_GT(recursion.left, 100u);
+    EXPECT_LT(recursion.left, 20'000u);
+}
+
+TEST_F(Segment, shouldGoOnInAPrologueOutsideStrands)
+{
+    Recursion recursion{1000};
+    recurse(&recursion);
+    EXPECT_EQ(recursion.left, 1000u);
+    spawn([] {
+        static Recursion on_carrier{1000};
+        on_carrier = {1000};
+        strand_call_on_carrier(recurse, &on_carrier);
+        EXPECT_EQ(on_carrier.left, 1000u);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+size_t resident_bytes()
+{
+    size_t pages = 0, resident = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    EXPECT_EQ(fscanf(statm, "%zu %zu", &pages, &resident), 2);
+    fclose(statm);
+    return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+struct Dive {
+    uint64_t frames, entered = 0, left = 0, failed = 0;
+};
+
+// About 107 bytes a frame, with strand_call's own.
+void dive(void *argument)
+{
+    auto *dive_ = static_cast<Dive *>(argument);
+    volatile char pad[32];
+    pad[0] = 1;
+    if (++dive_->entered < dive_->frames)
+        dive_->failed += strand_call(256, dive, dive_) != 0;
+    dive_->left += static_cast<uint64_t>(pad[0]);
+}
+
+TEST_F(Segment, shouldDiveAGibibyteByCallsAndComeBack)
+{
+    if (sanitized)
+        GTEST_SKIP() << "sanitizers' frames are several times as large: over 4 GiB";
+    if (under_valgrind())
+        GTEST_SKIP() << "takes minutes under valgrind";
+    static constexpr int64_t MS = 1000000;
+    Dive dive_{10'000'000};
+    size_t before = resident_bytes();
+    strand_id diver = spawn_small([&] { dive(&dive_); });
+    spawn([=] {
+        EXPECT_EQ(strand_join(diver, STRAND_FOREVER, nullptr), 0);
+        int64_t until = strand_now_ns() + 10'000 * MS;
+        while (resident_bytes() > before + 4 * KIB * KIB && strand_now_ns() < until)
+            strand_sleep(20 * MS);
+        EXPECT_LE(resident_bytes(), before + 4 * KIB * KIB);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(dive_.failed, 0u);
+    EXPECT_EQ(dive_.left, dive_.frames);
+    EXPECT_GE(linked(), 128u);
+    EXPECT_LT(linked(), 200u);
+}
+
+// -- walking --------------------------------------------------------------------------------------
+
+struct Walk {
+    std::vector<std::pair<const char *, const char *>> ranges;
+
+    int of(strand_id id)
+    {
+        ranges.clear();
+        return strand_walk_stack(
+            id,
+            [](void *walk, const void *low, const void *high) {
+                static_cast<Walk *>(walk)->ranges.emplace_back(static_cast<const char *>(low),
+                                                               static_cast<const char *>(high));
+            },
+            this);
+    }
+
+    // As a collector looks for them.
+    __attribute__((no_sanitize("address", "thread"))) int count(uintptr_t value) const
+    {
+        int found = 0;
+        for (auto [low, high] : ranges)
+            for (const char *at = low; at + sizeof value <= high; at += sizeof value) {
+                uintptr_t word = *reinterpret_cast<const volatile uintptr_t *>(at);
+                found += word == value;
+            }
+        return found;
+    }
+};
+
+// Values are kept turned round elsewhere, so that only what is planted is found.
+constexpr uintptr_t turned(uintptr_t value) { return ~value; }
+constexpr uintptr_t PLANT = 0x5ca1ab1e00c0ffeeu;
+
+__attribute__((noinline, no_sanitize("address"))) void plant(volatile uintptr_t not_value,
+                                                            const std::function<void()> &then)
+{
+    volatile uintptr_t planted = ~not_value;
+    then();
+    planted = ~planted;
+}
+
+TEST_F(Segment, shouldShowWhatStandsOnEachSegmentOfAParkedStrand)
+{
+    strand_id parked = spawn_small([] {
+        plant(turned(PLANT), [] {
+            call_with(64 * KIB, [] {
+                plant(turned(PLANT + 1), [] {
+                    call_with(300 * KIB, [] {
+                        plant(turned(PLANT + 2), [] { strand_park("test", STRAND_FOREVER); });
+                    });
+                });
+            });
+        });
+    });
+    spawn([parked] {
+        Walk walk;
+        EXPECT_EQ(walk.of(parked), 0);
+        EXPECT_GE(walk.ranges.size(), 3u);
+        for (uintptr_t value : {PLANT, PLANT + 1, PLANT + 2})
+            EXPECT_GE(walk.count(value), 1) << std::hex << value;
+        EXPECT_EQ(walk.count(PLANT + 3), 0);
+        EXPECT_EQ(strand_wake(parked), 0);
+        EXPECT_EQ(strand_join(parked, STRAND_FOREVER, nullptr), 0);
+        EXPECT_EQ(walk.of(parked), -ESRCH);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldShowWhatTheCallerItselfHolds)
+{
+    spawn_small([] {
+        plant(turned(PLANT), [] {
+            call_with(64 * KIB, [] {
+                plant(turned(PLANT + 1), [] {
+                    Walk walk;
+                    EXPECT_EQ(walk.of(strand_self()), 0);
+                    EXPECT_GE(walk.count(PLANT), 1);
+                    EXPECT_GE(walk.count(PLANT + 1), 1);
+                });
+            });
+        });
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldShowArgumentLocalsAndDefers)
+{
+    strand_key key;
+    ASSERT_EQ(strand_key_create(nullptr, &key), 0);
+    spawn([this, key] {
+        Walk walk;
+        strand_id unbegun = 0;
+        auto *argument = reinterpret_cast<void *>(turned(turned(PLANT)));
+        ASSERT_EQ(strand_spawn(nullptr, [](void *) {}, argument, &unbegun), 0);
+        EXPECT_EQ(walk.of(unbegun), 0);
+        EXPECT_GE(walk.count(PLANT), 1);
+        strand_id parked = spawn_small([key] {
+            strand_set_local(key, reinterpret_cast<void *>(PLANT + 1));
+            strand_defer([](void *) {}, reinterpret_cast<void *>(PLANT + 2));
+            strand_yield();
+        });
+        strand_yield();
+        EXPECT_EQ(walk.of(parked), 0);
+        EXPECT_GE(walk.count(PLANT + 1), 1);
+        EXPECT_GE(walk.count(PLANT + 2), 1);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+#if defined(__x86_64__)
+// Nothing but r12 and r13 hold it while `then` runs.
+__attribute__((noinline)) void hold_in_register(uintptr_t not_value, void (*then)(void *), void *arg)
+{
+    __asm__ volatile("movq %[value], %%r13\n\t"
+                     "notq %%r13\n\t"
+                     "movq %[arg], %%rdi\n\t"
+                     "movq %%rsp, %%r12\n\t"
+                     "subq $128, %%rsp\n\t"
+                     "andq $-16, %%rsp\n\t"
+                     "call *%[then]\n\t"
+                     "movq %%r12, %%rsp\n\t"
+                     "xorl %%r13d, %%r13d"
+                     :
+                     : [value] "b"(not_value), [then] "a"(then), [arg] "S"(arg)
+                     : "r12", "r13", "r14", "r15", "rcx", "rdx", "rdi", "r8", "r9", "r10", "r11",
+                       "cc", "memory", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
+                       "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
+                       "xmm15");
+}
+
+TEST_F(Segment, shouldShowWhatARegisterHoldsAcrossAPark)
+{
+    strand_id parked = spawn_small([] {
+        hold_in_register(
+            turned(PLANT), [](void *) { strand_park("test", STRAND_FOREVER); }, nullptr);
+    });
+    spawn([parked] {
+        Walk walk;
+        EXPECT_EQ(walk.of(parked), 0);
+        EXPECT_GE(walk.count(PLANT), 1);
+        strand_wake(parked);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldShowWhatTheCallersOwnRegistersHold)
+{
+    spawn([] {
+        static Walk walk;
+        hold_in_register(
+            turned(PLANT), [](void *) { EXPECT_EQ(walk.of(strand_self()), 0); }, nullptr);
+        hold_in_register(
+            turned(PLANT + 1),
+            [](void *) {
+                EXPECT_EQ(walk.of(strand_self()), 0);
+                EXPECT_GE(walk.count(PLANT + 1), 1);
+            },
+            nullptr);
+    });
+    EXPECT_EQ(run(), 0);
+}
+#endif
+
+TEST_F(Segment, shouldWalkFromTheCarrierToo)
+{
+    spawn_small([] {
+        plant(turned(PLANT), [] {
+            static strand_id self;
+            static Walk walk;
+            self = strand_self();
+            strand_call_on_carrier([](void *) { EXPECT_EQ(walk.of(self), 0); }, nullptr);
+            EXPECT_GE(walk.count(PLANT), 1);
+        });
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Segment, shouldWalkNoStrandOfOthers)
+{
+    strand_scheduler *other = nullptr;
+    ASSERT_EQ(strand_scheduler_init(nullptr, &other), 0);
+    strand_id foreign = spawn_on(other, [] {});
+    Walk walk;
+    EXPECT_EQ(walk.of(foreign), -EPERM);
+    spawn([foreign] {
+        Walk inner;
+        EXPECT_EQ(inner.of(foreign), -EPERM);
+        EXPECT_EQ(inner.of(0), -ESRCH);
+        EXPECT_EQ(strand_walk_stack(strand_self(), nullptr, nullptr), -EINVAL);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(strand_scheduler_shutdown(other), 0);
+}
+
+}  // namespace
