@@ -41,8 +41,8 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     return block;
 }
 
-static inline void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
-                  strand_entry entry, void *argument)
+static inline void build(strand_scheduler *s, struct strand *strand,
+                         const struct strand_options *options, strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
     strand_control_init(strand, s->native_kind, s);
