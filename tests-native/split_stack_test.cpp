@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Code built with -fsplit-stack on strands: through the public header. Built twice: against the
 // static library with the default linker, and against the shared one with gold, where there is one.
+#include "environment.h"
 #include "scheduler_fixture.h"
 #include "split_stack_frames.h"
 
@@ -12,6 +13,13 @@ constexpr size_t KIB = 1024;
 
 class SplitStack : public SchedulerTest {
 protected:
+    void SetUp() override
+    {
+        if (under_valgrind())
+            GTEST_SKIP() << "valgrind takes libgcc's segments for one stack";
+        SchedulerTest::SetUp();
+    }
+
     strand_id spawn_small(std::function<void()> body)
     {
         strand_options options{};

@@ -25,7 +25,7 @@ static unsigned register_stack(void *low, size_t size_bytes)
 {
 #if defined(STRAND_VALGRIND)
     if (__builtin_expect(RUNNING_ON_VALGRIND, 0))
-        return VALGRIND_STACK_REGISTER(low, (char *)low + size_bytes - 1) + 1;
+        return VALGRIND_STACK_REGISTER(low, (char *)low + size_bytes) + 1;
 #endif
     (void)low, (void)size_bytes;
     return 0;
