@@ -94,17 +94,22 @@ int strand_scheduler_shutdown(strand_scheduler *s)
     return 0;
 }
 
+/* Up to and with `guards`: what the first version had. */
+#define FIRST_STATS_BYTES                                                                          \
+    (offsetof(struct strand_scheduler_stats, guards) + sizeof(const char *))
+
 int strand_scheduler_stats(strand_scheduler *s, struct strand_scheduler_stats *out)
 {
     struct strand_scheduler_stats stats = {.size = sizeof stats};
     int status = resolve(&s);
     if (status < 0)
         return status;
-    if (!out || out->size < sizeof stats)
+    if (!out || out->size < FIRST_STATS_BYTES)
         return -EINVAL;
     strand_scheduler_count(s, &stats);
     strand_io_count(s, &stats);
-    *out = stats;
+    stats.size = out->size;
+    memcpy(out, &stats, stats.size < sizeof stats ? stats.size : sizeof stats);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "descriptor.h"
 #include "guard.h"
+#include "options.h"
 #include "scheduler.h"
 #include "split.h"
 
@@ -24,8 +25,6 @@ static enum strand_stack_guards choose_guards(enum strand_guards wish)
 
 static int check_options(const struct strand_scheduler_options *options)
 {
-    if (options->size < sizeof *options)
-        return -EINVAL;
     if ((unsigned)options->guards > STRAND_GUARDS_NONE || options->grace_ns < 0)
         return -EINVAL;
     return options->stack_bytes ? strand_stack_class_for(options->stack_bytes) : 0;
@@ -34,7 +33,8 @@ static int check_options(const struct strand_scheduler_options *options)
 static void take_options(strand_scheduler *s, const struct strand_scheduler_options *options)
 {
     size_t stack_bytes = options->stack_bytes ? options->stack_bytes : DEFAULT_STACK_BYTES;
-    s->default_class = (unsigned)strand_stack_class_for(stack_bytes);
+    s->default_class = (unsigned)(options->dense_stacks ? strand_stack_dense_class()
+                                                        : strand_stack_class_for(stack_bytes));
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
     s->max_stack_bytes = options->max_stack_bytes;
     s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
@@ -95,19 +95,19 @@ static int create_pool(strand_scheduler *s, struct strand_stack_pool **pool)
 
 int strand_scheduler_create(const struct strand_scheduler_options *options, strand_scheduler **out)
 {
-    static const struct strand_scheduler_options defaults = {.size = sizeof defaults};
-    if (!options)
-        options = &defaults;
+    struct strand_scheduler_options known;
     if (!out)
         return -EINVAL;
-    int status = check_options(options);
+    int status = strand_scheduler_options_read(options, &known);
+    if (status == 0)
+        status = check_options(&known);
     if (status < 0)
         return status;
 
     strand_scheduler *s = calloc(1, sizeof *s);
     if (!s)
         return -ENOMEM;
-    take_options(s, options);
+    take_options(s, &known);
     status = strand_ready_init(&s->ready);
     if (status < 0)
         goto free_scheduler;

@@ -56,12 +56,12 @@ enum { STRAND_FETCH_BLOCK = 6, STRAND_FETCH_FRAMES = 3 };
  */
 static inline void strand_ready_drop_first(struct strand_ready_queue *queue)
 {
-    uint64_t head = queue->head;
+    struct strand **ring = queue->ring;
+    uint64_t head = queue->head, mask = queue->mask;
     __atomic_store_n(&queue->head, head + 1, __ATOMIC_RELAXED);
-    __builtin_prefetch(queue->ring[(head + STRAND_FETCH_BLOCK) & queue->mask]);
-    if (queue->tail - head > STRAND_FETCH_FRAMES) {
-        const struct strand *soon = queue->ring[(head + STRAND_FETCH_FRAMES) & queue->mask];
-        const char *sp = strand_context_sp(&soon->context);
+    __builtin_prefetch(ring[(head + STRAND_FETCH_BLOCK) & mask]);
+    if (head + STRAND_FETCH_FRAMES < queue->tail) {
+        const char *sp = strand_context_sp(&ring[(head + STRAND_FETCH_FRAMES) & mask]->context);
         __builtin_prefetch(sp);
         __builtin_prefetch(sp + 64);
     }

@@ -6,6 +6,7 @@
 
 #include "attributes.h"
 #include "held.h"
+#include "options.h"
 #include "segments.h"
 
 static void set_name(struct strand *strand, const char *name)
@@ -35,11 +36,13 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     block->stack_low = stack.low;
     block->stack = stack;
     block->size_class = (uint8_t)stack.size_class;
+    if (size_class == STRAND_STACK_DENSE)
+        strand_stack_canary_set(&stack);        /* it stays: each end looks that it has */
     return block;
 }
 
-static inline void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
-                  strand_entry entry, void *argument)
+static inline void build(strand_scheduler *s, struct strand *strand,
+                         const struct strand_options *options, strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
     strand_control_init(strand, s->native_kind, s);
@@ -136,24 +139,24 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            strand_id *id)
 {
     strand_id ignored;
+    struct strand_options known;
     if (!s && !held)
         return -EPERM;
     s = s ? s : held;
-    if (!entry || (options && options->size < sizeof *options))
-        return -EINVAL;
-    int size_class = (int)s->default_class;
-    if (options && options->stack_bytes)
-        size_class = strand_stack_class_for(options->stack_bytes);
+    int status = entry ? strand_options_read(options, &known) : -EINVAL;
+    if (status < 0)
+        return status;
+    int size_class = strand_stack_class_wanted(s, &known);
     if (size_class < 0)
         return size_class;
-    int status = strand_scheduler_may_spawn(s);
+    status = strand_scheduler_may_spawn(s);
     if (status < 0)
         return status;
     if (!id)
         id = &ignored;
     return held == s
-               ? spawn_here(s, options, (unsigned)size_class, entry, argument, id)
-               : spawn_from_outside(s, options, (unsigned)size_class, entry, argument, id);
+               ? spawn_here(s, &known, (unsigned)size_class, entry, argument, id)
+               : spawn_from_outside(s, &known, (unsigned)size_class, entry, argument, id);
 }
 
 /*
@@ -242,6 +245,8 @@ void strand_scheduler_release(struct strand *strand)
     if (strand->has_extras)
         strand_segments_release(strand);
     strand_sanitizer_destroy(&strand->sanitizer);
+    if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(&strand->stack))
+        strand_scheduler_dense_overrun(strand);
     if (!strand->guest) {
         if (!strand_stack_give(s->stacks, strand->size_class,
                                (char *)strand + STRAND_CONTROL_PLACE_BYTES))

@@ -47,8 +47,11 @@ static inline void switch_to_carrier(strand_scheduler *s, struct strand *self)
 /* The first ready strand, if the switch to it need not go by way of the carrier. */
 static inline struct strand *next_directly(const strand_scheduler *s)
 {
-    struct strand *next = strand_ready_first(&s->ready);
-    return next && next->kind == STRAND_NATIVE && !strand_scheduler_budget_spent(s) ? next : NULL;
+    uint64_t head = s->ready.head;
+    if (head == s->ready.tail || head == s->look_at)
+        return NULL;
+    struct strand *next = s->ready.ring[head & s->ready.mask];
+    return next->kind == STRAND_NATIVE ? next : NULL;
 }
 
 static inline void take(strand_scheduler *s, struct strand *next)
