@@ -423,11 +423,12 @@ struct Dive {
     uint64_t frames, entered = 0, left = 0, failed = 0;
 };
 
-// About 107 bytes a frame, with strand_call's own.
+// At least 108 bytes a frame, with strand_call's own.
 void dive(void *argument)
 {
     auto *dive_ = static_cast<Dive *>(argument);
-    volatile char pad[32];
+    volatile char pad[64];
+    __asm__ volatile("" : : "r"(pad) : "memory");      // all of it
     pad[0] = 1;
     if (++dive_->entered < dive_->frames)
         dive_->failed += strand_call(256, dive, dive_) != 0;
@@ -455,7 +456,7 @@ TEST_F(Segment, shouldDiveAGibibyteByCallsAndComeBack)
     EXPECT_EQ(dive_.failed, 0u);
     EXPECT_EQ(dive_.left, dive_.frames);
     EXPECT_GE(linked(), 128u);
-    EXPECT_LT(linked(), 200u);
+    EXPECT_LT(linked(), 400u);
 }
 
 // -- walking --------------------------------------------------------------------------------------
