@@ -20,7 +20,8 @@
 unsigned char strand_on_valgrind;
 #endif
 
-/* Ids are kept one higher, so that 0 is none. */
+/* Ids are kept one higher, so that 0 is none. The end is the first stack pointer there is, before
+ * anything is pushed: one outside of every stack would look like a pop of all that lies between. */
 static unsigned register_stack(void *low, size_t size_bytes)
 {
 #if defined(STRAND_VALGRIND)
