@@ -598,12 +598,11 @@ TEST_F(Segment, shouldShowWhatTheCallersOwnRegistersHold)
                 strand_walk_stack(
                     strand_self(),
                     [](void *, const void *low, const void *high) {
-                        for (auto *at = static_cast<const uintptr_t *>(low); at < high; at++) {
-                            uintptr_t word = *at - PLANT;
-                            MAY_BE_UNSET(word);
-                            if (word < 6)
-                                seen[word]++;
-                        }
+                        Walk range;
+                        range.ranges.emplace_back(static_cast<const char *>(low),
+                                                  static_cast<const char *>(high));
+                        for (uintptr_t i = 0; i < 6; i++)
+                            seen[i] += range.count(PLANT + i);
                     },
                     nullptr);
             },
