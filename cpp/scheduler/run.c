@@ -30,6 +30,7 @@ int strand_scheduler_enter(strand_scheduler *s)
         sched_yield();
     }
     strand_scheduler_hold(s);
+    strand_sanitizer_init_carrier(&s->carrier_sanitizer);      /* not the last one's */
     s->errno_place = &errno;
     s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();

@@ -26,6 +26,7 @@
 #include "ready.h"
 #include "table.h"
 #include "trim.h"
+#include "wakefd.h"
 
 /* A binary heap by (deadline, sequence). */
 struct strand_timers {
@@ -39,7 +40,7 @@ struct strand_inbox {
     _Atomic uint32_t sleeping;         /* the holder is about to wait in the loop */
     _Atomic uint32_t pushing;          /* posters between their push and the end of their signal */
     _Atomic uint32_t stop_requested;
-    int wakefd;
+    struct strand_wakefd wakefd;
     struct strand_loop_watch watch;
 };
 

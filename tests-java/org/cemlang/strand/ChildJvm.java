@@ -68,20 +68,21 @@ final class ChildJvm {
         return this;
     }
 
-    Process start(Path err, String main) throws IOException {
+    Process start(Path err, String main, String... words) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
         command.addAll(List.of("-cp", classPath, main));
+        command.addAll(Arrays.asList(words));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
         builder.environment().putAll(environment);
         return builder.start();
     }
 
-    Result run(String main) throws Exception {
+    Result run(String main, String... words) throws Exception {
         Path err = Files.createTempFile("child", ".err");
         try {
-            return end(start(err, main), err);
+            return end(start(err, main, words), err);
         } finally {
             Files.delete(err);
         }
