@@ -90,7 +90,7 @@ protected:
     struct sigaction before{};
 };
 
-// ---- Passing on ----------------------------------------------------------------------------------
+// ---- Passing on ---------------------------------------------------------------------------------
 
 TEST_F(FaultTest, shouldPassAForeignFaultOnWithItsSiginfo)
 {
@@ -176,7 +176,7 @@ TEST_F(FaultTest, shouldLetAHandlerLeaveByALongJump)
     EXPECT_EQ(strand_scheduler_shutdown(s), 0);
 }
 
-// ---- Actions that are none -----------------------------------------------------------------------
+// ---- Actions that are none ----------------------------------------------------------------------
 
 void ignore_and_send(void (*action)(int))
 {
@@ -256,7 +256,7 @@ TEST_F(FaultTest, shouldLeaveTheDefaultAfterAHandlerThatResetItself)
     EXPECT_EQ(action_now().sa_handler, SIG_DFL);
 }
 
-// ---- An overflow among handlers ------------------------------------------------------------------
+// ---- An overflow among handlers -----------------------------------------------------------------
 
 __attribute__((noinline)) int dive(int depth)
 {
@@ -301,7 +301,7 @@ TEST_F(FaultTest, shouldShowTheEarlierHandlerTheErrnoOfTheFault)
     EXPECT_TRUE(outcome.exited_with(EXDEV)) << outcome;
 }
 
-// ---- Coming and going ----------------------------------------------------------------------------
+// ---- Coming and going ---------------------------------------------------------------------------
 
 // What glibc adds to the flags of whatever it installs.
 constexpr int RESTORER = 0x04000000;
@@ -410,7 +410,7 @@ TEST_F(FaultTest, shouldStayInMemoryWithItsHandler)
     EXPECT_TRUE(outcome.exited_with(CAME_TO_ITS_END)) << outcome;
 }
 
-// ---- Alternate stacks ----------------------------------------------------------------------------
+// ---- Alternate stacks ---------------------------------------------------------------------------
 
 stack_t stack_now()
 {

@@ -93,7 +93,7 @@ protected:
     }
 };
 
-// ---- What is said --------------------------------------------------------------------------------
+// ---- What is said -------------------------------------------------------------------------------
 
 class OverflowOnTest : public OverflowTest, public testing::WithParamInterface<size_t> {};
 
@@ -188,7 +188,7 @@ TEST_F(OverflowTest, shouldNotReportForTheOneThatDoesNotWantIt)
     EXPECT_TRUE(is_silent(outcome)) << outcome;
 }
 
-// ---- Where it happens ----------------------------------------------------------------------------
+// ---- Where it happens ---------------------------------------------------------------------------
 
 TEST_F(OverflowTest, shouldNameTheStrandInASignalHandlerOnItsStack)
 {
@@ -331,7 +331,7 @@ TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItParks)
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
 }
 
-// ---- Neighbours ----------------------------------------------------------------------------------
+// ---- Neighbours ---------------------------------------------------------------------------------
 
 constexpr size_t CANARY_BYTES = 200 * KIB;
 constexpr unsigned char CANARY = 0xA5;

@@ -29,7 +29,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned watches;                 /* under lock */
 static bool installed[SIGNALS];          /* under lock */
 
-/* ---- In the handler ---------------------------------------------------------------------------- */
+/* ---- In the handler -------------------------------------------------------------------------- */
 
 /* Returning from the handler repeats the instruction, and that fault is deadly. A signal that
  * somebody sent would not come again by itself. */
@@ -68,7 +68,7 @@ static void handle(int number, siginfo_t *info, void *context)
         die_by_default(number, info);
 }
 
-/* ---- Installing -------------------------------------------------------------------------------- */
+/* ---- Installing ------------------------------------------------------------------------------ */
 
 static bool is_ours(const struct sigaction *action)
 {
@@ -133,7 +133,7 @@ void strand_fault_unwatch(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- Stacks for it ----------------------------------------------------------------------------- */
+/* ---- Stacks for it --------------------------------------------------------------------------- */
 
 enum { STACK_BYTES = 256 * 1024 };
 

@@ -14,7 +14,7 @@
 #include "held.h"
 #include "segments.h"
 
-/* ---- The message ------------------------------------------------------------------------------- */
+/* ---- The message ----------------------------------------------------------------------------- */
 
 struct line {
     size_t length;
@@ -84,7 +84,7 @@ static void tell(const struct strand *strand, const struct segment *segment, con
     write_out(&line);
 }
 
-/* ---- Whose guard it is ------------------------------------------------------------------------- */
+/* ---- Whose guard it is ----------------------------------------------------------------------- */
 
 /* The segment that a strand runs on. */
 static struct segment segment_of(const struct strand *strand)
@@ -146,7 +146,7 @@ static bool look(const void *address)
     return tell_of_one_that_leaves(s, address);
 }
 
-/* ---- On and off -------------------------------------------------------------------------------- */
+/* ---- On and off ------------------------------------------------------------------------------ */
 
 void strand_overflow_arm(strand_scheduler *s)
 {
