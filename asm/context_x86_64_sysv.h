@@ -72,6 +72,8 @@ static inline int strand_context_is_plain(void)
     uint16_t x87;
     int equal;
     __asm__ volatile("fnstcw %0" : "=m"(x87));
+    if (x87 != PLAIN_X87)
+        return 0;
     __asm__ volatile("movaps %1, %%xmm0\n\t"
                      "addps %2, %%xmm0\n\t"
                      "pcmpeqd %3, %%xmm0\n\t"
@@ -79,7 +81,7 @@ static inline int strand_context_is_plain(void)
                      : "=r"(equal)
                      : "m"(ask[0]), "m"(ask[1]), "m"(ask[2])
                      : "xmm0");
-    return equal == 0xf && x87 == PLAIN_X87;
+    return equal == 0xf;
 }
 
 /* A frame just below `top` that the first switch leaves, with sp = top, into `first`, which calls
