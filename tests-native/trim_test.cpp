@@ -161,6 +161,30 @@ TEST_F(Trim, shouldTrimStrandsThatOtherThreadsSpawned)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Trim, shouldTrimTheFurtherSegmentThatAStrandParksOn)
+{
+    static const char *frame = nullptr;
+    strand_id deep = spawn([] {
+        auto park_deep = [](void *) {
+            char here = 0;
+            frame = &here;
+            use_stack(300 * KiB);
+            EXPECT_EQ(strand_park("deep", STRAND_FOREVER), 0);
+        };
+        EXPECT_EQ(strand_call(500 * KiB, park_deep, nullptr), 0);
+    });
+    spawn([&] {
+        strand_yield();
+        ASSERT_EQ(stats().segments_linked, 1u);
+        ASSERT_GE(resident_pages(frame, 70), 69u);
+        probe_sweep(scheduler, second_ns);
+        EXPECT_LE(resident_pages(frame, 70), at_rest);
+        EXPECT_EQ(strand_wake(deep), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(stats().segments_freed, 1u);
+}
+
 TEST_F(Trim, shouldTrimThePoolAfterDeepStrandsHaveEnded)
 {
     const char *frame = nullptr;

@@ -120,14 +120,24 @@ static jint stats(JNIEnv *env, jclass class, jlong scheduler, jlongArray numbers
     int status = strand_scheduler_stats(strand_jni_pointer(scheduler), &s);
     if (status < 0)
         return status;
-    const jlong values[] = {
+    enum { PLAIN = 23, A_CLASS = 4 };
+    jlong values[PLAIN + A_CLASS * STRAND_STACK_CLASSES] = {
         (jlong)s.live, (jlong)s.ready, (jlong)s.parked, (jlong)s.spawned, (jlong)s.finished,
         (jlong)s.switches, (jlong)s.wakes, (jlong)s.remote_wakes, (jlong)s.polls,
         (jlong)s.timers_fired, (jlong)s.stacks_live, (jlong)s.stacks_pooled,
         (jlong)s.stack_bytes_reserved, (jlong)s.lines_in, (jlong)s.lines_out, (jlong)s.bytes_in,
         (jlong)s.bytes_out, (jlong)s.overlong_lines, (jlong)s.accept_backoffs,
         (jlong)s.pinned_waits, (jlong)s.segments_linked, (jlong)s.segments_freed,
+        (jlong)s.stack_bytes_resident,
     };
+    for (int i = 0; i < STRAND_STACK_CLASSES; i++) {
+        const struct strand_stack_class_stats *class_stats = &s.stack_classes[i];
+        jlong *to = values + PLAIN + A_CLASS * i;
+        to[0] = (jlong)class_stats->usable_bytes;
+        to[1] = (jlong)class_stats->live;
+        to[2] = (jlong)class_stats->pooled;
+        to[3] = (jlong)class_stats->trimmed;
+    }
     (*env)->SetLongArrayRegion(env, numbers, 0, sizeof values / sizeof *values, values);
     const char *const texts[] = {s.context, s.loop, s.guards};
     return fill_names(env, names, texts, sizeof texts / sizeof *texts);

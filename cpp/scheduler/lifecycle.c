@@ -7,6 +7,7 @@
 #include "condition.h"
 #include "guard.h"
 #include "options.h"
+#include "overflow.h"
 #include "scheduler.h"
 #include "split.h"
 
@@ -41,6 +42,7 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
+    s->overflow.wanted = !options->no_overflow_report;
 }
 
 static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
@@ -159,6 +161,7 @@ void strand_scheduler_destroy(strand_scheduler *s)
 {
     CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
     wait_for_posters(s);
+    strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
     strand_hosted_free_blocks(s);

@@ -96,6 +96,13 @@ struct strand_scheduler {
     void *call_argument;
     struct strand *caller;
 
+    struct {
+        bool armed;                            /* in this run a native strand has had the carrier */
+        bool wanted;                           /* by the options */
+        bool watched;                          /* this scheduler has asked for the handler */
+        struct strand_fault_stack *stack;      /* for handlers on the carrier */
+    } overflow;
+
     int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
     pthread_cond_t dump_served;
 

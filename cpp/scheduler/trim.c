@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "scheduler.h"
+#include "segments.h"
 #include "sweep.h"
 
 static const int64_t MS = 1000000;
@@ -45,10 +46,10 @@ static enum strand_stack_use use_of(void *context, char *top, const struct stran
     int64_t idle_from_ns = strand->wait.since_ns + IDLE_NS;
     if (idle_from_ns > s->trim.begun_ns || idle_from_ns <= s->trim.looked_ns)
         return STRAND_STACK_BUSY;
-    *stack = &strand->stack;
+    *stack = strand_segments_stack(strand);
     *sp = (char *)strand_context_sp(&strand->context) - BELOW_SP;
     if (*sp < (*stack)->low || *sp >= (*stack)->low + (*stack)->size_bytes)
-        return STRAND_STACK_BUSY;      /* on a further segment */
+        return STRAND_STACK_BUSY;      /* on a segment of libgcc's */
     return STRAND_STACK_IDLE;
 }
 

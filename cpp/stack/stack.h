@@ -241,6 +241,11 @@ static inline bool strand_stack_canary_intact(const struct strand_stack *stack)
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out);
 
+/* For a fault's handler, which reads memory only: where the guard begins (low itself where there is
+ * none), and whether an address lies in any slot of a pool. */
+const char *strand_stack_guard_low(const struct strand_stack *stack);
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address);
+
 /* "lightweight", "mprotect" or "none". */
 const char *strand_stack_guards_name(enum strand_stack_guards guards);
 

@@ -6,6 +6,8 @@ import java.lang.invoke.VarHandle;
 import java.lang.ref.Cleaner;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,7 +35,7 @@ import org.jspecify.annotations.Nullable;
 public final class Scheduler implements Executor, AutoCloseable {
     /** Added to {@link #users} by close. */
     private static final int CLOSED = Integer.MIN_VALUE / 2;
-    private static final int NUMBERS = 22;
+    private static final int NUMBERS = 23 + 4 * StackClass.COUNT;
     private static final int NAMES = 3;
 
     private final long handle;
@@ -490,6 +492,8 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @param pinnedWaits waits that held the carrier
      * @param segmentsLinked further stack segments that native strands grew by
      * @param segmentsFreed those given back
+     * @param stackBytesResident of stacks in memory, as of the last look for idle pages
+     * @param stackClasses stacks of native strands by class, the smallest first
      * @param context how native strands are switched: "asm", "ucontext"
      * @param loop how descriptors are watched: "epoll"
      * @param guards how stacks are guarded: "lightweight", "mprotect", "none"
@@ -499,12 +503,32 @@ public final class Scheduler implements Executor, AutoCloseable {
             long wakes, long remoteWakes, long polls, long timersFired, long stacksLive,
             long stacksPooled, long stackBytesReserved, long linesIn, long linesOut, long bytesIn,
             long bytesOut, long overlongLines, long acceptBackoffs, long pinnedWaits,
-            long segmentsLinked, long segmentsFreed,
-            String context, String loop, String guards) {
+            long segmentsLinked, long segmentsFreed, long stackBytesResident,
+            List<StackClass> stackClasses, String context, String loop, String guards) {
         private static Stats of(long[] n, String[] names) {
             return new Stats(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10],
                     n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21],
-                    names[0], names[1], names[2]);
+                    n[22], StackClass.listOf(n, 23), names[0], names[1], names[2]);
+        }
+    }
+
+    /**
+     * Stacks of native strands of one class.
+     *
+     * @param usableBytes what their frames may use
+     * @param live in use
+     * @param pooled kept for the next
+     * @param trimmed times idle pages of one were given back
+     */
+    public record StackClass(long usableBytes, long live, long pooled, long trimmed) {
+        private static final int COUNT = 7;
+
+        private static List<StackClass> listOf(long[] n, int first) {
+            List<StackClass> all = new ArrayList<>(COUNT);
+            for (int at = first; at < first + 4 * COUNT; at += 4) {
+                all.add(new StackClass(n[at], n[at + 1], n[at + 2], n[at + 3]));
+            }
+            return List.copyOf(all);
         }
     }
 }

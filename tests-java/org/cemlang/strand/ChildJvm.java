@@ -46,6 +46,12 @@ final class ChildJvm {
         return this;
     }
 
+    /** {@code Serial} unless told otherwise. */
+    ChildJvm collector(String name) {
+        options.set(0, "-XX:+Use" + name + "GC");
+        return this;
+    }
+
     /** Only these, and Commons Lang. */
     ChildJvm classPath(Path... entries) {
         String commons = Arrays.stream(System.getProperty("java.class.path")

@@ -63,4 +63,22 @@ final class NativeStrandTest {
             assertEquals(5, crew.scheduler.stats().segmentsFreed());
         }
     }
+
+    @Test
+    void shouldTellStacksOfNativeStrandsByClass() {
+        java.nio.ByteBuffer log = java.nio.ByteBuffer.allocateDirect(64);
+        try (Support.Crew crew = new Support.Crew()) {
+            NativeSupport.spawnScribe(crew.scheduler.handle(), log, 'n', 2);
+            Scheduler.StackClass usual = crew.scheduler.stats().stackClasses().get(4);
+            assertEquals(256 * 1024, usual.usableBytes());
+            assertEquals(1, usual.live());
+            assertEquals(0, usual.trimmed());
+            crew.run();
+            Scheduler.Stats after = crew.scheduler.stats();
+            assertEquals(7, after.stackClasses().size());
+            assertEquals(0, after.stackClasses().get(4).live());
+            assertEquals(usual.pooled() + 1, after.stackClasses().get(4).pooled());
+            assertEquals(4096, after.stackClasses().get(0).usableBytes());
+        }
+    }
 }
