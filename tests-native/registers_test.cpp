@@ -69,7 +69,8 @@ void set_control(uint64_t control)
 }
 
 // Each word by itself: rounding down, up, to zero; flush to zero; denormals are zero; both; x87's
-// precision and rounding; and traps on division, or on all that C names, as feenableexcept sets them.
+// precision and rounding; and traps, on division or on all that C names, as feenableexcept sets
+// them.
 const uint64_t plain = control_of(0x1f80, 0x37f);
 const uint64_t controls[] = {
     plain,
@@ -150,7 +151,8 @@ TEST(ControlWords, shouldBeginAsThePreparers)
 #endif
 
 #if defined(__x86_64__)
-// The sticky status is nobody's: what one context left in x87's must not trap in one that wants traps.
+// The sticky status is nobody's: what one context left in x87's must not trap in one that wants
+// traps.
 TEST(ControlWords, shouldNotTrapOnWhatAnotherContextDid)
 {
     if (under_valgrind())

@@ -183,6 +183,8 @@ STRAND_OPAQUE void strand_scheduler_finish(strand_scheduler *s, struct strand *s
         refuse_in_child_of_fork();
     if (self->has_extras)
         strand_belongings_end(self);
+    if (__builtin_expect(self->size_class == STRAND_STACK_DENSE, 0))
+        look_at_canary(self);      /* while it can be named: its id may go with its table entry */
     strand_scheduler_end(self);
     strand_scheduler_flush(s);
     depart(s, self);

@@ -72,8 +72,8 @@ static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id
  * strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
-/* To the free ones: an ended entry bound to no block any more; a WORN one to nobody. cache NULL: any
- * thread. */
+/* To the free ones: an ended entry bound to no block any more; a WORN one to nobody. cache NULL:
+ * any thread. */
 void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
@@ -123,7 +123,8 @@ bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
  * The end of the generation; in the second form its result is KEPT for the first
  * strand_slot_take_result. Returns the bits it had. An entry that is then KEPT or POSTED must be
  * bound no more: it goes back to the free ones in take_result, which may be any thread's and at
- * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE). Nor one that is WORN.
+ * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE). Nor may one that is
+ * WORN.
  */
 static inline unsigned strand_slot_end(struct strand_slot *slot);
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result);
@@ -136,7 +137,8 @@ static inline unsigned strand_slot_end(struct strand_slot *slot)
 {
     uint64_t before = atomic_fetch_add(&slot->word, ((uint64_t)1 << 32) - STRAND_POST_LIVE);
     CHECK(before & STRAND_POST_LIVE);
-    if (__builtin_expect((uint32_t)before != STRAND_POST_LIVE || before >> 32 == STRAND_LAST_GENERATION, 0))
+    bool last = before >> 32 == STRAND_LAST_GENERATION;
+    if (__builtin_expect((uint32_t)before != STRAND_POST_LIVE || last, 0))
         return strand_slot_clear(slot, before);
     return STRAND_POST_LIVE;
 }
