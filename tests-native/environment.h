@@ -18,6 +18,19 @@ constexpr bool sanitized = false;
 constexpr bool sanitized = false;
 #endif
 
+// It calls signal handlers itself, on terms of its own, and when it likes.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool thread_sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+constexpr bool thread_sanitized = true;
+#else
+constexpr bool thread_sanitized = false;
+#endif
+#else
+constexpr bool thread_sanitized = false;
+#endif
+
 // Valgrind gives its children its libraries.
 inline bool under_valgrind()
 {

@@ -122,6 +122,16 @@ TEST_F(Hosted, shouldRefuseToWaitInPlaceForAnotherStrand)
     EXPECT_EQ(probe_host_join_in_place(host), -EPERM);
 }
 
+// As by a StackOverflowError between the step and the park.
+TEST_F(Hosted, shouldForgetTheTimerOfOneThatEndsInTheMiddleOfAWait)
+{
+    start("A", "S");
+    spawn([this] { start("B", "sf"); });      // on A's block, which is free by now
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "ABBB");
+    EXPECT_EQ(stats().timers_fired, 1u);
+}
+
 TEST_F(Hosted, shouldGiveNoSuchStrandAfterTheEnd)
 {
     uint64_t id = start("A", "f");

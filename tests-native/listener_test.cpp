@@ -200,6 +200,25 @@ TEST_F(Listener, shouldWakeAcceptingStrandsWhenItIsClosed)
     EXPECT_EQ(order, ".xxx");
 }
 
+TEST_F(Listener, shouldNotBeClosedByAStrandOfAnotherScheduler)
+{
+    strand_listener *listener = nullptr;
+    spawn([&] { listener = listen_on("127.0.0.1:0"); });
+    EXPECT_EQ(run(), 0);
+    strand_scheduler *second;
+    ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+    spawn_on(second, [&] { EXPECT_EQ(strand_listener_close(listener), -EPERM); });
+    EXPECT_EQ(strand_scheduler_run(second), 0);
+    EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+    spawn([&] {
+        std::string name = name_of(listener);
+        spawn([name] { strand_close(connect_to(name)); });
+        strand_close(accept_from(listener));
+        EXPECT_EQ(strand_listener_close(listener), 0);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 TEST_F(Listener, shouldEndAnAcceptAtItsDeadlineAndOnCancel)
 {
     strand_id acceptor = spawn([&] {

@@ -285,6 +285,19 @@ TEST_F(Stop, shouldEndWhatNeverRanAtShutdown)
     EXPECT_EQ(strand_wake(id), -ESRCH);
 }
 
+TEST_F(Stop, shouldChangeNothingWhenAStrandMayNotShutAnotherSchedulerDown)
+{
+    strand_scheduler *second;
+    ASSERT_EQ(strand_scheduler_init(nullptr, &second), 0);
+    spawn_on(second, [] { EXPECT_EQ(strand_sleep(1), 0); });
+    spawn([=] { EXPECT_EQ(strand_scheduler_shutdown(second), -EPERM); });
+    EXPECT_EQ(run(), 0);
+    spawn_on(second, [this] { order += 'r'; });
+    EXPECT_EQ(strand_scheduler_run(second), 0);
+    EXPECT_EQ(order, "r");
+    EXPECT_EQ(strand_scheduler_shutdown(second), 0);
+}
+
 TEST_F(Deadlock, shouldRefuseTwoStrandsThatJoinEachOther)
 {
     strand_id first = 0, second = 0;

@@ -12,10 +12,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <climits>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "environment.h"
@@ -147,6 +145,10 @@ TEST(Descriptor, shouldPollWherePipesCannotDoWithoutWaiting)
     std::string much(3 * PIPE_BUF, 'x');
     EXPECT_EQ(strand_descriptor_write(&out, much.data(), much.size()), PIPE_BUF);
     EXPECT_EQ(read_some(&in), std::string(64, 'x'));
+    EXPECT_EQ(strand_descriptor_write(&in, "x", 1), -EBADF);
+    strand_descriptor wrong_end = describe(pipe.writing);
+    wrong_end.nowait = false;
+    EXPECT_EQ(read_some(&wrong_end), "error " + std::to_string(EBADF));
 }
 
 void expect_writes_until_full(strand_descriptor *out)
@@ -277,32 +279,6 @@ TEST(Descriptor, shouldSayWhatTheCallSays)
     EXPECT_EQ(strand_descriptor_read(&wrong_end, &byte, 0), 0);
     strand_descriptor in = describe(pipe.reading);
     EXPECT_EQ(strand_descriptor_write(&in, "x", 1), -EBADF);
-}
-
-bool readable(int fd)
-{
-    pollfd request = {fd, POLLIN, 0};
-    return poll(&request, 1, 0) == 1;
-}
-
-TEST(Wakefd, shouldBeReadableFromSignalUntilDrained)
-{
-    int wakefd = strand_wakefd_create();
-    ASSERT_GE(wakefd, 0);
-    EXPECT_FALSE(readable(wakefd));
-    strand_wakefd_drain(wakefd);
-    uint64_t nearly_full = UINT64_MAX - 1;
-    ASSERT_EQ(write(wakefd, &nearly_full, sizeof nearly_full), ssize_t(sizeof nearly_full));
-    errno = 77;
-    strand_wakefd_signal(wakefd);
-    EXPECT_EQ(errno, 77);
-    strand_wakefd_drain(wakefd);
-    std::thread([&] { strand_wakefd_signal(wakefd); }).join();
-    EXPECT_TRUE(readable(wakefd));
-    strand_wakefd_drain(wakefd);
-    EXPECT_FALSE(readable(wakefd));
-    EXPECT_EQ(fcntl(wakefd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    strand_wakefd_close(wakefd);
 }
 
 TEST(Clock, shouldNeverGoBack)

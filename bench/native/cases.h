@@ -10,8 +10,8 @@
  *   static void system_park(struct system_handle *);       fills the handle in, then parks
  *   static void system_wake(struct system_handle *);
  *
- * and calls cases_main from main. Waiting is by yielding: in a FIFO whoever yields runs again after
- * everyone else has had a turn.
+ * and calls cases_main from main, with `cases_ways` set where it does something else than most.
+ * Waiting is by yielding: in a FIFO whoever yields runs again after everyone else has had a turn.
  */
 #ifndef STRAND_BENCH_CASES_H
 #define STRAND_BENCH_CASES_H
@@ -26,13 +26,28 @@ enum {
     CASES_WARM_BATCHES = 100,
 };
 
+static struct {
+    int starts_at_once;              /* a spawn runs the new one before the spawner goes on */
+    void (*around_park)(void *);     /* NULL, or the root of `park`, given a pointer to ours */
+    void (*wake_all)(long strands);  /* NULL: by system_wake, one after the other */
+} cases_ways;
+
 /* ---- yield N: the strand spawned last reads the clock; between its readings every strand, itself
  * too, has yielded `laps` times. The first lap brings the pages in and is not timed. */
 
 struct yield_case {
     long strands, laps;
+    struct system_handle *handles;   /* where spawns start at once: all wait for the last */
     int64_t begin_ns, end_ns;
 };
+
+static struct yield_case yields;
+
+static void yield_await_start(struct system_handle *handle)
+{
+    if (handle)
+        system_park(handle);
+}
 
 static void yield_laps(long laps)
 {
@@ -42,35 +57,52 @@ static void yield_laps(long laps)
 
 static void yield_body(void *argument)
 {
-    const struct yield_case *c = (const struct yield_case *)argument;
-    yield_laps(c->laps + 1);
+    yield_await_start((struct system_handle *)argument);
+    yield_laps(yields.laps + 1);
 }
 
 static void yield_timed_body(void *argument)
 {
-    struct yield_case *c = (struct yield_case *)argument;
+    yield_await_start((struct system_handle *)argument);
     system_yield();
-    c->begin_ns = measure_now_ns();
-    yield_laps(c->laps);
-    c->end_ns = measure_now_ns();
+    yields.begin_ns = measure_now_ns();
+    yield_laps(yields.laps);
+    yields.end_ns = measure_now_ns();
 }
 
 static void yield_root(void *argument)
 {
-    struct yield_case *c = (struct yield_case *)argument;
-    for (long i = 1; i < c->strands; i++)
-        system_spawn(yield_body, c);
-    system_spawn(yield_timed_body, c);
+    (void)argument;
+    struct system_handle *handles = yields.handles;
+    for (long i = 0; i < yields.strands; i++)
+        system_spawn(i + 1 < yields.strands ? yield_body : yield_timed_body,
+                     handles ? &handles[i] : NULL);
+    for (long i = 0; handles && i < yields.strands; i++)
+        system_wake(&handles[i]);
+}
+
+static struct system_handle *handles_create(long count)
+{
+    size_t size = (size_t)count * sizeof(struct system_handle);
+    struct system_handle *handles = (struct system_handle *)malloc(size);
+    if (!handles)
+        measure_refuse("handles", ENOMEM);
+    memset(handles, 1, size);   /* touched here, so that it counts as nobody's memory */
+    return handles;
 }
 
 static void case_yield(const char *name)
 {
-    struct yield_case c = {strtol(name, NULL, 10), 0, 0, 0};
-    c.laps = CASES_YIELDS / c.strands;
-    if (c.laps < CASES_LAPS)
-        c.laps = CASES_LAPS;
-    system_run(yield_root, &c);
-    measure_report(name, (double)(c.end_ns - c.begin_ns) / ((double)c.strands * (double)c.laps));
+    yields.strands = strtol(name, NULL, 10);
+    yields.laps = CASES_YIELDS / yields.strands;
+    if (yields.laps < CASES_LAPS)
+        yields.laps = CASES_LAPS;
+    if (cases_ways.starts_at_once)
+        yields.handles = handles_create(yields.strands);
+    system_run(yield_root, NULL);
+    double yielded = (double)yields.strands * (double)yields.laps;
+    measure_report(name, (double)(yields.end_ns - yields.begin_ns) / yielded);
+    free(yields.handles);
 }
 
 /* ---- spawn warm ------------------------------------------------------------------------------ */
@@ -138,12 +170,20 @@ static double park_all(void)
     return (double)(measure_now_ns() - begin_ns) / (double)park.strands;
 }
 
+static void wake_each(void)
+{
+    for (long i = 0; i < park.strands; i++)
+        system_wake(&park.handles[i]);
+}
+
 static double wake_all(void)
 {
     int64_t begin_ns = measure_now_ns();
     park.finished = 0;
-    for (long i = 0; i < park.strands; i++)
-        system_wake(&park.handles[i]);
+    if (cases_ways.wake_all)
+        cases_ways.wake_all(park.strands);
+    else
+        wake_each();
     while (park.finished < park.strands)
         system_yield();
     system_yield();   /* some systems take the stacks back in a strand of their own */
@@ -164,12 +204,9 @@ static void park_root(void *argument)
 static void case_park(const char *name)
 {
     park.strands = strtol(name, NULL, 10);
-    size_t size = (size_t)park.strands * sizeof *park.handles;
-    park.handles = (struct system_handle *)malloc(size);
-    if (!park.handles)
-        measure_fail("handles", ENOMEM);
-    memset(park.handles, 1, size);   /* touched here, so that it counts as nobody's memory */
-    system_run(park_root, NULL);
+    park.handles = handles_create(park.strands);
+    void (*root)(void *) = park_root;
+    system_run(cases_ways.around_park ? cases_ways.around_park : park_root, &root);
     printf("%s cold %.3f\n%s warm %.3f\n", name, park.cold_ns, name, park.warm_ns);
     printf("%s wake %.3f\n%s memory %.3f\n", name, park.wake_ms, name, park.memory_bytes);
     free(park.handles);

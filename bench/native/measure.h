@@ -26,6 +26,48 @@ static inline void measure_fail(const char *what, int status)
     exit(1);
 }
 
+/* What this machine will not give is no failure of the program: the driver names it and goes on. */
+#define MEASURE_REFUSED 77
+
+static inline void measure_refuse(const char *what, int status)
+{
+    fprintf(stderr, "%s: %s\n", what, strerror(status < 0 ? -status : status));
+    exit(MEASURE_REFUSED);
+}
+
+/* Takes `taken` arguments out, the first at `at`. */
+static inline void measure_take(int *count, char **arguments, int at, int taken)
+{
+    for (int i = at; i + taken <= *count; i++)   /* the NULL at the end, too */
+        arguments[i] = arguments[i + taken];
+    *count -= taken;
+}
+
+/* Whether the option is there; it is taken out. */
+static inline int measure_flag(int *count, char **arguments, const char *name)
+{
+    for (int i = 1; i < *count; i++) {
+        if (strcmp(arguments[i], name) != 0)
+            continue;
+        measure_take(count, arguments, i, 1);
+        return 1;
+    }
+    return 0;
+}
+
+/* The option's number, or what it is without; both words are taken out. */
+static inline size_t measure_option(int *count, char **arguments, const char *name, size_t otherwise)
+{
+    for (int i = 1; i + 1 < *count; i++) {
+        if (strcmp(arguments[i], name) != 0)
+            continue;
+        size_t value = strtoull(arguments[i + 1], NULL, 10);
+        measure_take(count, arguments, i, 2);
+        return value;
+    }
+    return otherwise;
+}
+
 /* Resident pages and the page tables that map them: what the strands cost the machine. */
 static inline int64_t measure_memory_bytes(void)
 {

@@ -20,12 +20,13 @@
 unsigned char strand_on_valgrind;
 #endif
 
-/* Ids are kept one higher, so that 0 is none. */
+/* Ids are kept one higher, so that 0 is none. The end is the first stack pointer there is, before
+ * anything is pushed: one outside of every stack would look like a pop of all that lies between. */
 static unsigned register_stack(void *low, size_t size_bytes)
 {
 #if defined(STRAND_VALGRIND)
     if (__builtin_expect(RUNNING_ON_VALGRIND, 0))
-        return VALGRIND_STACK_REGISTER(low, (char *)low + size_bytes - 1) + 1;
+        return VALGRIND_STACK_REGISTER(low, (char *)low + size_bytes) + 1;
 #endif
     (void)low, (void)size_bytes;
     return 0;

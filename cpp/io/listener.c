@@ -168,6 +168,14 @@ void strand_listener_destroy(strand_listener *l)
     strand_object_release_unused(&l->object);
 }
 
+int strand_listener_end(struct strand *self, strand_listener *l)
+{
+    if (self->scheduler != l->io->scheduler)
+        return -EPERM;
+    strand_listener_destroy(l);
+    return 0;
+}
+
 void strand_listeners_close(struct strand_io *io)
 {
     struct strand_link *link;

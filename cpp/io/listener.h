@@ -14,6 +14,8 @@ int strand_accept_step(struct strand *self, strand_listener *l, int64_t deadline
 void strand_accept_give_up(struct strand *self, strand_listener *l);
 /* Wakes the accepting strands with -EBADF, closes, frees. */
 void strand_listener_destroy(strand_listener *l);
+/* The same where self is of its scheduler: 0, -EPERM. */
+int strand_listener_end(struct strand *self, strand_listener *l);
 
 /* A connection being made: begin, then the step until it is not -EAGAIN; `connecting` is gone then.
  * Given up with strand_connect_abandon. */

@@ -56,10 +56,10 @@ static ssize_t leave(struct strand *self, strand_stream *in, ssize_t result)
     if (result == -EAGAIN)
         return strand_operation_repeats(self, &in->object);
     strand_wait_done(self);
-    if (strand_line_buffer_length(&in->lines) == 0 && !in->line_kept)
-        strand_line_buffer_rest(&in->lines);
     if (in->reader.holder == self->id) {
         bool kept = in->line_kept;
+        if (strand_line_buffer_length(&in->lines) == 0 && !kept)
+            strand_line_buffer_rest(&in->lines);
         in->line_kept = 0;
         if (kept && in->object.closed)
             strand_object_release_unused(&in->object);

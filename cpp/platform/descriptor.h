@@ -4,17 +4,21 @@
  * whose flags are shared with whoever else holds it (the parent shell): O_NONBLOCK is not set on
  * it.
  *
- *   socket     recv/send with MSG_DONTWAIT and MSG_NOSIGNAL
- *   pipe       preadv2/pwritev2 with RWF_NOWAIT (pipes: Linux 6.4); where the kernel refuses that,
- *              poll and then read, poll and then write at most PIPE_BUF
- *   terminal   a description of our own, opened non-blocking through /proc/self/fd; where that
- *              fails, and on a pty's master, poll and then read or write
+ *              Linux                                    Darwin
+ *   socket     recv, send with MSG_DONTWAIT and         recv with MSG_DONTWAIT; send, which has no
+ *              MSG_NOSIGNAL                             such flag there, plain where the socket is
+ *                                                       non-blocking, else poll and at most
+ *                                                       SO_SNDLOWAT bytes
+ *   pipe       preadv2, pwritev2 with RWF_NOWAIT        poll and then read, poll and then write at
+ *              (pipes: Linux 6.4), else as on Darwin    most PIPE_BUF
+ *   terminal   a description of our own, opened non-blocking by /proc/self/fd or its name; where
+ *              that fails, and on a pty's master, a look and then read or write
  *   file       plain calls: it is always ready (also a block device, /dev/null, /dev/zero)
- *   other      poll and then the plain call (eventfd, inotify, unknown devices)
+ *   other      a look and then the plain call (eventfd, inotify, kqueue, unknown devices)
  *
- * SIGPIPE never kills: sockets ask for none, and the first init of a pipe, terminal or other
- * installs a handler that does nothing, with SA_RESTART, where the process has left it at SIG_DFL
- * (a handler, unlike SIG_IGN, ends with exec). EINTR is retried. One thread at a time per
+ * SIGPIPE never kills: sockets ask for none where they can, and the first init of anything else but
+ * a file installs a handler that does nothing, with SA_RESTART, where the process has left it at
+ * SIG_DFL (a handler, unlike SIG_IGN, ends with exec). EINTR is retried. One thread at a time per
  * descriptor and direction.
  */
 #ifndef STRAND_PLATFORM_DESCRIPTOR_H
@@ -59,15 +63,5 @@ int strand_descriptor_shutdown_write(struct strand_descriptor *d);
 /* For a descriptor just made (negative: errno says why): one above 2, so that what a process opens
  * for itself does not become a standard stream that it was started without. Or -errno. */
 int strand_descriptor_above_standard(int fd);
-
-/*
- * A descriptor that becomes readable when any thread or signal handler signals it. Watch it as any
- * other; drain before looking for what it announced, so that no later signal is lost. Non-blocking,
- * and closed on exec.
- */
-int strand_wakefd_create(void);            /* the descriptor, or -errno */
-void strand_wakefd_signal(int wakefd);     /* async-signal-safe, keeps errno */
-void strand_wakefd_drain(int wakefd);
-void strand_wakefd_close(int wakefd);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stream sockets of our own making: non-blocking and closed on exec from birth, and never 0, 1 or 2
- * (which would turn them into a standard stream where the process was started without one).
+ * Stream sockets of our own making: non-blocking and closed on exec from birth (on Darwin, from
+ * just after it), and never 0, 1 or 2 (which would turn them into a standard stream where the
+ * process was started without one).
  */
 #ifndef STRAND_PLATFORM_SOCKET_H
 #define STRAND_PLATFORM_SOCKET_H
@@ -19,7 +20,7 @@ struct strand_socket_file {
 
 /*
  * Bound and listening: the descriptor or -errno. backlog <= 0: SOMAXCONN. A unix socket's file that
- * nobody serves any more is replaced.
+ * nobody serves any more is replaced, where the system lets that be known (not on Darwin).
  */
 int strand_socket_listen(const struct strand_address *address, int backlog,
                          struct strand_socket_file *file);

@@ -65,10 +65,10 @@ int strand_scheduler_stop(strand_scheduler *s)
 static int end_strands(strand_scheduler *s)
 {
     struct strand *hosted;
-    strand_scheduler_request_stop(s);
     int status = strand_scheduler_enter(s);
     if (status < 0)
         return status;
+    strand_scheduler_request_stop(s);
     strand_scheduler_turn(s, &hosted);
     strand_scheduler_leave(s);
     return 0;

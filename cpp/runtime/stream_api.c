@@ -159,10 +159,7 @@ int strand_listener_close(strand_listener *l)
     struct strand *self = strand_calling();
     if (!self)
         return -EPERM;
-    if (!l)
-        return -EINVAL;
-    strand_listener_destroy(l);
-    return 0;
+    return l ? strand_listener_end(self, l) : -EINVAL;
 }
 
 int strand_connect(const char *address, int64_t deadline_ns, strand_stream **out)

@@ -8,11 +8,13 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "condition.h"
 #include "scheduler.h"
+
+static const int64_t ONE_SECOND_NS = 1000000000;
 
 static void write_all(int fd, const char *text, size_t length)
 {
@@ -80,14 +82,6 @@ void strand_scheduler_serve_dump(strand_scheduler *s)
     pthread_mutex_unlock(&s->guest_lock);
 }
 
-static struct timespec in_one_second(void)
-{
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec++;
-    return deadline;
-}
-
 /* Under guest_lock. */
 static void ask_holder(strand_scheduler *s, int fd)
 {
@@ -95,10 +89,10 @@ static void ask_holder(strand_scheduler *s, int fd)
         pthread_cond_wait(&s->dump_served, &s->guest_lock);
     __atomic_store_n(&s->dump_fd, fd, __ATOMIC_RELAXED);
     strand_scheduler_nudge(s);
-    struct timespec deadline = in_one_second();
+    int64_t deadline_ns = strand_clock_deadline_ns(strand_clock_now_ns(), ONE_SECOND_NS);
     int status = 0;
     while (s->dump_fd >= 0 && status == 0)
-        status = pthread_cond_timedwait(&s->dump_served, &s->guest_lock, &deadline);
+        status = strand_condition_wait_until(&s->dump_served, &s->guest_lock, deadline_ns);
     if (s->dump_fd >= 0) {
         __atomic_store_n(&s->dump_fd, -1, __ATOMIC_RELAXED);
         pthread_cond_broadcast(&s->dump_served);

@@ -125,6 +125,7 @@ static void dispose(strand_scheduler *s, struct strand *previous,
                     enum strand_disposition disposition)
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
+        strand_wait_done(previous);      /* an error of its host's may end it in a step */
         strand_scheduler_end(previous);
         strand_scheduler_flush(s);
         strand_scheduler_release(previous);

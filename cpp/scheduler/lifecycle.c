@@ -2,12 +2,12 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "clock.h"
-#include "descriptor.h"
+#include "condition.h"
 #include "guard.h"
 #include "options.h"
+#include "overflow.h"
 #include "scheduler.h"
 #include "split.h"
 
@@ -42,30 +42,31 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
     s->grace_ns = options->grace_ns ? options->grace_ns : DEFAULT_GRACE_NS;
+    s->overflow.wanted = !options->no_overflow_report;
 }
 
 static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
 {
     (void)events;
-    strand_wakefd_drain(watch->fd);
+    strand_wakefd_drain(&CONTAINER_OF(watch, struct strand_inbox, watch)->wakefd);
 }
 
 static int open_inbox(strand_scheduler *s)
 {
-    s->inbox.wakefd = strand_wakefd_create();
-    if (s->inbox.wakefd < 0)
-        return s->inbox.wakefd;
-    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd, inbox_ready);
-    int status = strand_loop_add(s->loop, &s->inbox.watch);
+    int status = strand_wakefd_create(&s->inbox.wakefd);
     if (status < 0)
-        strand_wakefd_close(s->inbox.wakefd);
+        return status;
+    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd.fd, inbox_ready);
+    status = strand_loop_add(s->loop, &s->inbox.watch);
+    if (status < 0)
+        strand_wakefd_close(&s->inbox.wakefd);
     return status;
 }
 
 static void close_inbox(strand_scheduler *s)
 {
     strand_loop_remove(s->loop, &s->inbox.watch);
-    strand_wakefd_close(s->inbox.wakefd);
+    strand_wakefd_close(&s->inbox.wakefd);
 }
 
 static void init_fields(strand_scheduler *s)
@@ -73,11 +74,7 @@ static void init_fields(strand_scheduler *s)
     strand_list_init(&s->bound);
     strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->dump_served, &attributes);
-    pthread_condattr_destroy(&attributes);
+    strand_condition_init(&s->dump_served);
     s->dump_fd = -1;
     s->now_ns = strand_clock_now_ns();
     s->fork_epoch = strand_fork_epoch();
@@ -164,6 +161,7 @@ void strand_scheduler_destroy(strand_scheduler *s)
 {
     CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
     wait_for_posters(s);
+    strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
     strand_hosted_free_blocks(s);

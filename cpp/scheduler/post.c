@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 
-#include "descriptor.h"
 #include "hosted.h"
 #include "scheduler.h"
 #include "wait.h"
@@ -26,7 +25,7 @@ void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot)
         atomic_store_explicit(&slot->next, top, memory_order_relaxed);
     while (!atomic_compare_exchange_weak(&inbox->top, &top, slot));
     if (atomic_load(&inbox->sleeping) && atomic_exchange(&inbox->sleeping, 0))
-        strand_wakefd_signal(inbox->wakefd);
+        strand_wakefd_signal(&inbox->wakefd);
     atomic_fetch_sub(&inbox->pushing, 1);
 }
 
@@ -125,7 +124,7 @@ int strand_scheduler_retry(strand_id id)
 
 void strand_scheduler_nudge(strand_scheduler *s)
 {
-    strand_wakefd_signal(s->inbox.wakefd);
+    strand_wakefd_signal(&s->inbox.wakefd);
 }
 
 void strand_scheduler_request_stop(strand_scheduler *s)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "overflow.h"
 #include "scheduler.h"
 #include "wait.h"
 
@@ -29,6 +30,7 @@ int strand_scheduler_enter(strand_scheduler *s)
         sched_yield();
     }
     strand_scheduler_hold(s);
+    strand_sanitizer_init_carrier(&s->carrier_sanitizer);      /* not the last one's */
     s->errno_place = &errno;
     s->grace_spent = false;
     s->now_ns = strand_clock_now_ns();
@@ -39,6 +41,7 @@ int strand_scheduler_enter(strand_scheduler *s)
 void strand_scheduler_leave(strand_scheduler *s)
 {
     strand_scheduler_hold(NULL);
+    strand_overflow_disarm(s);
     if (s->stop_deadline_ns)
         atomic_store(&s->inbox.stop_requested, 0);
     s->stop_deadline_ns = 0;
@@ -184,6 +187,8 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
         }
         strand_ready_drop_first(&s->ready);
         if (next->kind != STRAND_HOSTED) {
+            if (!s->overflow.armed)
+                strand_overflow_arm(s);
             strand_scheduler_run_native(s, next);
             continue;
         }

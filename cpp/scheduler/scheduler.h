@@ -26,6 +26,7 @@
 #include "ready.h"
 #include "table.h"
 #include "trim.h"
+#include "wakefd.h"
 
 /* A binary heap by (deadline, sequence). */
 struct strand_timers {
@@ -39,7 +40,7 @@ struct strand_inbox {
     _Atomic uint32_t sleeping;         /* the holder is about to wait in the loop */
     _Atomic uint32_t pushing;          /* posters between their push and the end of their signal */
     _Atomic uint32_t stop_requested;
-    int wakefd;
+    struct strand_wakefd wakefd;
     struct strand_loop_watch watch;
 };
 
@@ -94,6 +95,13 @@ struct strand_scheduler {
     void (*call)(void *);                      /* strand_call_on_carrier's request */
     void *call_argument;
     struct strand *caller;
+
+    struct {
+        bool armed;                            /* in this run a native strand has had the carrier */
+        bool wanted;                           /* by the options */
+        bool watched;                          /* this scheduler has asked for the handler */
+        struct strand_fault_stack *stack;      /* for handlers on the carrier */
+    } overflow;
 
     int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
     pthread_cond_t dump_served;

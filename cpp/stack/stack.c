@@ -249,3 +249,21 @@ void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand
     out->live += strand_counter_read(&pool->own_live);
     out->bytes_reserved = strand_counter_read(&pool->bytes_reserved);
 }
+
+const char *strand_stack_guard_low(const struct strand_stack *stack)
+{
+    unsigned like = stack->size_class == STRAND_STACK_OWN ? STRAND_STACK_8M : stack->size_class;
+    return stack->low - stack->home->classes[like].guard_bytes;
+}
+
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address)
+{
+    for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
+        const struct strand_stack_slots *slots = &pool->classes[class];
+        size_t slot_bytes = strand_stack_slot_bytes(slots);
+        for (const struct strand_stack_arena *arena = slots->arenas; arena; arena = arena->next)
+            if ((uintptr_t)address - (uintptr_t)arena->base < arena->slots * slot_bytes)
+                return true;
+    }
+    return false;
+}

@@ -234,12 +234,17 @@ static inline void strand_stack_canary_set(const struct strand_stack *stack)
     *(uint64_t *)(void *)stack->low = STRAND_STACK_CANARY;
 }
 
-static inline bool strand_stack_canary_intact(const struct strand_stack *stack)
+static inline bool strand_stack_canary_intact(const char *low)
 {
-    return *(const uint64_t *)(const void *)stack->low == STRAND_STACK_CANARY;
+    return *(const uint64_t *)(const void *)low == STRAND_STACK_CANARY;
 }
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out);
+
+/* For a fault's handler, which reads memory only: where the guard begins (low itself where there is
+ * none), and whether an address lies in any slot of a pool. */
+const char *strand_stack_guard_low(const struct strand_stack *stack);
+bool strand_stack_pool_holds(const struct strand_stack_pool *pool, const void *address);
 
 /* "lightweight", "mprotect" or "none". */
 const char *strand_stack_guards_name(enum strand_stack_guards guards);

@@ -51,6 +51,8 @@ unlock_build() { exec 9>&-; }
 
 # What the native build runs under; a build runs the tests it has made, to list them.
 native_build_prefix=()
+# Only these targets; all where there is none.
+native_build_targets=()
 
 # native_build FOLDER JDK OPTIONS...
 native_build() {
@@ -61,7 +63,7 @@ native_build() {
     JAVA_HOME=$jdk cmake "${fresh[@]}" -S "$root" -B "$folder" -DJAVA_HOME="$jdk" "$@" \
         </dev/null >&2 &&
         JAVA_HOME=$jdk "${native_build_prefix[@]}" cmake --build "$folder" --parallel "$jobs" \
-            </dev/null >&2
+            ${native_build_targets[@]:+--target "${native_build_targets[@]}"} </dev/null >&2
 }
 
 # A cache holds paths: of this folder, and of the JDK's headers. Either may have moved since.

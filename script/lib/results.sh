@@ -84,13 +84,17 @@ junit_reasons() {
         sort -u | awk 'NR > 1 { printf "; " } { printf "%s", $0 }'
 }
 
-# record_closing_line TESTS JDK ENGINE CONTEXT LOG: from a log's `N passed, N failed, N skipped`.
+# record_closing_line TESTS JDK ENGINE CONTEXT LOG: from a log's `N passed, N failed, N skipped`, and
+# its lines `skipped: WHY`.
 record_closing_line() {
-    local counts
+    local counts why
     counts=$(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' \
         "$results/$5.log" | tail -n 1)
+    why=$(sed -n 's/^skipped: //p' "$results/$5.log" | sort -u |
+        awk 'NR > 1 { printf "; " } { printf "%s", $0 }')
     # shellcheck disable=SC2086 # three numbers
-    record "${@:1:4}" ${counts:-0 1 0} "$([ -n "$counts" ] || echo 'broke off')"
+    record "${@:1:4}" ${counts:-0 1 0} \
+        "$(join_words "$([ -n "$counts" ] || echo 'broke off')" "$why")"
 }
 
 # The table, its sum, and 1 when something failed or nothing passed.

@@ -133,3 +133,70 @@ JNIEXPORT void JNICALL Java_org_cemlang_strand_NativeSupport_callBack(JNIEnv *en
     jmethodID run = (*env)->GetMethodID(env, of, "run", "()V");
     (*env)->CallVoidMethod(env, body, run);
 }
+
+/* ---- Faults -------------------------------------------------------------------------------------- */
+
+/* Frames without end; not a tail call. */
+__attribute__((noinline)) static int dive(int depth)
+{
+    volatile int here = depth;
+    return depth < 0 ? 0 : dive(depth + 1) + here;
+}
+
+static void overflow(void *argument)
+{
+    (void)argument;
+    dive(0);
+}
+
+static void read_address(void *address)
+{
+    (void)*(volatile char *)address;
+}
+
+static int spawn_named(strand_scheduler *scheduler, const char *name, strand_entry entry,
+                       void *argument)
+{
+    const struct strand_options options = {
+        .size = sizeof options, .name = name, .stack_bytes = 64 * 1024};
+    return strand_spawn_with(scheduler, &options, entry, argument, NULL);
+}
+
+JNIEXPORT jint JNICALL Java_org_cemlang_strand_NativeSupport_spawnOverflowing(JNIEnv *env,
+                                                                              jclass class,
+                                                                              jlong scheduler)
+{
+    (void)env, (void)class;
+    return spawn_named((strand_scheduler *)(intptr_t)scheduler, "deep one", overflow, NULL);
+}
+
+/* On a scheduler of C's own, with the calling thread as its carrier. */
+JNIEXPORT jint JNICALL Java_org_cemlang_strand_NativeSupport_overflow(JNIEnv *env, jclass class,
+                                                                      jboolean report)
+{
+    (void)env, (void)class;
+    const struct strand_scheduler_options options = {.size = sizeof options,
+                                                     .no_overflow_report = !report};
+    strand_scheduler *scheduler;
+    int status = strand_scheduler_init(&options, &scheduler);
+    if (status == 0)
+        status = spawn_named(scheduler, "deep one", overflow, NULL);
+    return status == 0 ? strand_scheduler_run(scheduler) : status;
+}
+
+JNIEXPORT void JNICALL Java_org_cemlang_strand_NativeSupport_read(JNIEnv *env, jclass class,
+                                                                  jlong address)
+{
+    (void)env, (void)class;
+    read_address((void *)(intptr_t)address);
+}
+
+JNIEXPORT jint JNICALL Java_org_cemlang_strand_NativeSupport_spawnReading(JNIEnv *env,
+                                                                          jclass class,
+                                                                          jlong scheduler,
+                                                                          jlong address)
+{
+    (void)env, (void)class;
+    return spawn_named((strand_scheduler *)(intptr_t)scheduler, "astray", read_address,
+                       (void *)(intptr_t)address);
+}

@@ -62,9 +62,10 @@ void probe_host_abandon(uint64_t id)
     strand_hosted_abandon(id);
 }
 
+/* The last one: an ended strand's block serves the next. */
 static struct body *body_of(struct probe_host *host, const struct strand *strand)
 {
-    for (int i = 0; i < host->count; i++)
+    for (int i = host->count; i-- > 0;)
         if (host->bodies[i].strand == strand)
             return &host->bodies[i];
     return NULL;
@@ -113,6 +114,9 @@ static enum strand_disposition turn(struct probe_host *host, struct body *body)
         if (strand_join_step(body->strand, elder->id, STRAND_FOREVER, NULL) == -EAGAIN)
             host->in_place_status = strand_hosted_wait_in_place(body->strand);
         break;
+    case 'S':
+        CHECK(sleep_step(body) == -EAGAIN);
+        return STRAND_DISPOSED_FINISHED;
     default:
         return STRAND_DISPOSED_FINISHED;
     }

@@ -6,7 +6,7 @@
  *   y yield    f finish    p park, as the host's own waits do (readied by probe_host_ready)
  *   b strand_park_step     s sleep 1 ms     j join the strand created before it
  *   w wake the strand created before it     i sleep 1 ms in place, holding the carrier
- *   J join it in place
+ *   J join it in place          S begin to sleep 1 ms, and end in the middle of it
  */
 #ifndef STRAND_TESTS_HOSTED_PROBE_H
 #define STRAND_TESTS_HOSTED_PROBE_H

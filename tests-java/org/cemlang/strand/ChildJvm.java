@@ -46,6 +46,12 @@ final class ChildJvm {
         return this;
     }
 
+    /** {@code Serial} unless told otherwise. */
+    ChildJvm collector(String name) {
+        options.set(0, "-XX:+Use" + name + "GC");
+        return this;
+    }
+
     /** Only these, and Commons Lang. */
     ChildJvm classPath(Path... entries) {
         String commons = Arrays.stream(System.getProperty("java.class.path")
@@ -62,20 +68,21 @@ final class ChildJvm {
         return this;
     }
 
-    Process start(Path err, String main) throws IOException {
+    Process start(Path err, String main, String... words) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
         command.addAll(List.of("-cp", classPath, main));
+        command.addAll(Arrays.asList(words));
         ProcessBuilder builder = new ProcessBuilder(command).redirectError(err.toFile());
         builder.environment().putAll(environment);
         return builder.start();
     }
 
-    Result run(String main) throws Exception {
+    Result run(String main, String... words) throws Exception {
         Path err = Files.createTempFile("child", ".err");
         try {
-            return end(start(err, main), err);
+            return end(start(err, main, words), err);
         } finally {
             Files.delete(err);
         }

@@ -25,6 +25,16 @@ final class NativeSupport {
     /** Runs {@code body} under a native frame. */
     static native void callBack(Runnable body);
 
+    /** A native strand, "deep one" on 64 KiB, that overflows its stack. */
+    static native int spawnOverflowing(long scheduler);
+
+    /** The same on a scheduler of C's own, run by the calling thread. */
+    static native int overflow(boolean report);
+
+    /** Reads a byte: here, and in a native strand. */
+    static native void read(long address);
+    static native int spawnReading(long scheduler, long address);
+
     /** The descriptors of a new pipe: its read end, its write end. */
     static int[] pipe() throws IOException {
         int[] ends = new int[2];

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The driver of script/bench: runs each case on every system in turn, round after round, each a
@@ -24,6 +25,8 @@ public final class Bench {
     private final Map<String, String> versions = new TreeMap<>();
     private final Set<String> remarks = new LinkedHashSet<>();
     private final List<String> records = new ArrayList<>();
+    private final List<String> verdicts = new ArrayList<>();
+    private @Nullable Path json;
     private int rounds;
     private boolean failed;
 
@@ -36,13 +39,12 @@ public final class Bench {
 
     public static void main(String[] arguments) throws Exception {
         Bench bench = new Bench();
-        Path json = null;
         bench.rounds = Bar.ROUNDS;
         List<String> wanted = new ArrayList<>();
         for (int i = 0; i < arguments.length; i++) {
             boolean last = i + 1 == arguments.length;
             if (arguments[i].equals("--json") && !last) {
-                json = Path.of(arguments[++i]);
+                bench.json = Path.of(arguments[++i]);
             } else if (arguments[i].equals("--runs") && !last && arguments[i + 1].matches("[1-9]\\d{0,3}")) {
                 bench.rounds = Integer.parseInt(arguments[++i]);
             } else if (Case.GROUPS.contains(arguments[i].replaceAll("/.*", ""))) {
@@ -52,9 +54,6 @@ public final class Bench {
             }
         }
         bench.runAll(wanted.isEmpty() ? Case.GROUPS : wanted);
-        if (json != null) {
-            Files.writeString(json, "[\n" + String.join(",\n", bench.records) + "\n]\n");
-        }
         System.exit(bench.failed ? 1 : 0);
     }
 
@@ -72,12 +71,16 @@ public final class Bench {
                 }
             }
         }
+        if (!verdicts.isEmpty()) {
+            System.out.println("\nThe bars");
+            verdicts.forEach(verdict -> System.out.println("  " + verdict));
+        }
         System.out.println();
         versions.forEach((system, version) -> System.out.println(system + ": " + version));
         remarks.forEach(System.out::println);
     }
 
-    private void runCase(Case c) throws InterruptedException {
+    private void runCase(Case c) throws IOException, InterruptedException {
         List<String> systems = new ArrayList<>();
         for (String system : c.systems()) {
             if (isReady(c, system)) {
@@ -88,13 +91,23 @@ public final class Bench {
         int wanted = rounds;
         for (int round = 0; round < wanted; round++) {
             runRound(c, systems, round, results);
-            if (round + 1 == rounds) {
+            if (round + 1 == rounds && rounds >= Bar.ROUNDS) {   // fewer are for a quick look
                 wanted = results.roundsWanted(rounds);
+                systems.retainAll(results.systemsWanted(rounds));
             }
         }
         progress("");
         results.print();
         records.addAll(results.records(versions));
+        writeJson();
+        verdicts.addAll(results.verdicts());
+    }
+
+    /** After each case: all of them take an hour or two, and nothing measured should be lost. */
+    private void writeJson() throws IOException {
+        if (json != null) {
+            Files.writeString(json, "[\n" + String.join(",\n", records) + "\n]\n");
+        }
     }
 
     /** Every other round backwards, so that nobody always follows the same one. */
@@ -108,10 +121,14 @@ public final class Bench {
             progress(String.format("%s: round %d, %s", c, round + 1, system));
             try {
                 results.add(system, measure(c, system));
-            } catch (IOException | Systems.Missing e) {
+            } catch (IOException e) {
                 fail(c, system, e);
-                results.drop(system);
                 systems.remove(system);
+                results.drop(system);
+            } catch (Systems.Missing e) {
+                remarks.add(system + ": " + c + " skipped, " + e.getMessage());
+                systems.remove(system);
+                results.drop(system);
             }
         }
     }
@@ -126,6 +143,7 @@ public final class Bench {
     private boolean isReady(Case c, String system) throws InterruptedException {
         try {
             List<String> command = Systems.command(c, system);
+            launcher.checkMemory(c);
             if (!versions.containsKey(system) && !command.contains(Systems.ECHO)) {
                 versions.put(system,
                         launcher.run(command, List.of("version"), Launcher.NOTHING, null).strip());
@@ -135,7 +153,7 @@ public final class Bench {
             }
             return true;
         } catch (Systems.Missing e) {
-            remarks.add(system + ": skipped, " + e.getMessage());
+            remarks.add(system + ": " + (e.always() ? "" : c + " ") + "skipped, " + e.getMessage());
         } catch (IOException e) {
             fail(c, system, e);
         }
@@ -156,7 +174,7 @@ public final class Bench {
             int space = line.lastIndexOf(' ');
             figures.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
         }
-        if (!figures.keySet().containsAll(c.figures())) {
+        if (!figures.keySet().containsAll(Systems.figures(c, system))) {
             throw new IOException("printed only " + figures.keySet());
         }
         return figures;

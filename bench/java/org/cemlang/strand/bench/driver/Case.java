@@ -10,8 +10,11 @@ record Case(String group, String name, String unit, List<String> figures, List<S
             List.of("context", "yield", "spawn", "park", "file", "memory-profile", "java");
 
     static List<Case> of(String group) {
-        List<String> native_ = List.of("strand", "strand-8k", "strand-ucontext", "ring",
-                "boost-fiber", "go", "erlang");
+        List<String> native_ = List.of("strand", "strand-8k", "strand-ucontext", "strand-dense",
+                "ring", "ring-dense", "boost-fiber", "libdill", "go", "erlang");
+        List<String> parking = new ArrayList<>(native_);
+        parking.add(1, "strand-bare-park");
+        parking.add(parking.indexOf("ring"), "touch");
         List<String> java = List.of("strand-java", "strand-java-baton", "jdk-virtual");
         List<String> mounted = List.of("strand-java", "jdk-virtual");
         List<Case> cases = new ArrayList<>();
@@ -27,7 +30,7 @@ record Case(String group, String name, String unit, List<String> figures, List<S
             case "park" -> {
                 for (String n : List.of("100000", "500000", "1000000")) {
                     cases.add(new Case(group, n, "ns",
-                            List.of(n + " cold", n + " warm", n + " wake", n + " memory"), native_));
+                            List.of(n + " cold", n + " warm", n + " wake", n + " memory"), parking));
                 }
             }
             case "file" -> {
@@ -64,6 +67,12 @@ record Case(String group, String name, String unit, List<String> figures, List<S
             return "ms";
         }
         return figure.endsWith(" memory") ? "bytes" : unit;
+    }
+
+    /** The number in its name, or 0: how many strands it holds at once. */
+    long strands() {
+        String digits = name.replaceAll("\\D", "");
+        return digits.isEmpty() ? 0 : Long.parseLong(digits);
     }
 
     boolean isFile() {

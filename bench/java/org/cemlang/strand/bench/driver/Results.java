@@ -7,6 +7,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** The values of one case: by figure and system, one a round. */
 final class Results {
@@ -31,16 +34,24 @@ final class Results {
         return values.getOrDefault(figure, Map.of()).getOrDefault(system, List.of());
     }
 
-    /** More than `rounds` where a bar asks for them, or is close. */
+    /** As many as the bars ask for; more than `rounds` where one is close. */
     int roundsWanted(int rounds) {
-        int wanted = rounds;
-        for (Bar bar : Bar.of(of)) {
-            double ratio = ratio(bar.figure(), bar.ours(), bar.peer());
-            if (!Double.isNaN(ratio)) {
-                wanted = Math.max(wanted, bar.roundsFor(ratio));
-            }
-        }
-        return wanted;
+        return Math.max(rounds, barsWanting(rounds).mapToInt(this::roundsFor).max().orElse(0));
+    }
+
+    /** The systems that these further rounds are for: both sides of each such bar. */
+    Set<String> systemsWanted(int rounds) {
+        return barsWanting(rounds).flatMap(bar -> Stream.of(bar.ours(), bar.peer()))
+                .collect(Collectors.toSet());
+    }
+
+    private Stream<Bar> barsWanting(int rounds) {
+        return Bar.of(of).stream().filter(bar -> roundsFor(bar) > rounds);
+    }
+
+    private int roundsFor(Bar bar) {
+        List<Double> held = heldAgainst(bar);
+        return held.isEmpty() ? 0 : bar.roundsFor(median(held));
     }
 
     private static double median(List<Double> values) {
@@ -50,14 +61,19 @@ final class Results {
     }
 
     /** The median of the rounds' own ratios: both were measured within seconds, so drift cancels. */
-    private double ratio(String figure, String above, String below) {
+    private List<Double> ratios(String figure, String above, String below) {
         List<Double> a = of(figure, above);
         List<Double> b = of(figure, below);
         List<Double> ratios = new ArrayList<>();
         for (int i = 0; i < Math.min(a.size(), b.size()); i++) {
             ratios.add(a.get(i) / b.get(i));
         }
-        return ratios.isEmpty() ? Double.NaN : median(ratios);
+        return ratios;
+    }
+
+    private List<Double> heldAgainst(Bar bar) {
+        return bar.isRatio() ? ratios(bar.figure(), bar.ours(), bar.peer())
+                : of(bar.figure(), bar.ours());
     }
 
     void print() {
@@ -68,9 +84,7 @@ final class Results {
             for (String system : of.systems()) {
                 printSystem(figure, system);
             }
-            for (Bar bar : Bar.of(of)) {
-                printBar(figure, bar);
-            }
+            verdicts(figure).forEach(verdict -> System.out.println("  bar: " + verdict));
         }
         System.out.flush();
     }
@@ -80,20 +94,36 @@ final class Results {
         if (rounds.isEmpty()) {
             return;
         }
-        double ratio = ratio(figure, system, of.systems().get(0));
+        List<Double> ratios = ratios(figure, system, of.systems().get(0));
         System.out.printf(Locale.ROOT, "  %-36s %12s %12s %12s %8s %6d%n", system,
                 number(median(rounds)), number(Collections.min(rounds)),
                 number(Collections.max(rounds)),
-                Double.isNaN(ratio) ? "-" : String.format(Locale.ROOT, "%.2f", ratio), rounds.size());
+                ratios.isEmpty() ? "-" : String.format(Locale.ROOT, "%.2f", median(ratios)), rounds.size());
     }
 
-    private void printBar(String figure, Bar bar) {
-        double ratio = ratio(figure, bar.ours(), bar.peer());
-        if (bar.figure().equals(figure) && !Double.isNaN(ratio)) {
-            System.out.printf(Locale.ROOT, "  bar: %s / %s is %.3f, at %s %.2f: %s%n", bar.ours(),
-                    bar.peer(), ratio, bar.atMost() ? "most" : "least", bar.limit(),
-                    bar.isMet(ratio) ? "met" : "MISSED");
+    /** One line for each bar on that figure, if both sides of it were measured. */
+    private List<String> verdicts(String figure) {
+        List<String> lines = new ArrayList<>();
+        for (Bar bar : Bar.of(of)) {
+            List<Double> held = heldAgainst(bar);
+            if (bar.figure().equals(figure) && !held.isEmpty()) {
+                lines.add(verdict(bar, held));
+            }
         }
+        return lines;
+    }
+
+    private String verdict(Bar bar, List<Double> held) {
+        double value = median(held);
+        return bar.toString(value, Collections.min(held), Collections.max(held),
+                of.unitOf(bar.figure())) + ": " + (bar.isMet(value) ? "met" : "MISSED")
+                + (held.size() < Bar.ROUNDS ? ", by too few rounds to count" : "");
+    }
+
+    /** All of them, each with the figure it is on. */
+    List<String> verdicts() {
+        return of.figures().stream().flatMap(figure -> verdicts(figure).stream()
+                .map(verdict -> of.group() + " " + figure + ": " + verdict)).toList();
     }
 
     private static String number(double value) {

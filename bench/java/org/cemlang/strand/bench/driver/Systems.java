@@ -10,13 +10,32 @@ import java.util.List;
 final class Systems {
     static final String ECHO = "build/bench-asm/examples/echo";
 
+    /** Our slots, of the default class with its guard and of the dense one, and their colours: what is
+     * to be compared with us lies on the same. */
+    private static final List<String> SLOTS = List.of("--slot-bytes", Integer.toString((256 + 72) * 1024),
+            "--colours", "8", "--colour-bytes", "128");
+    private static final List<String> DENSE_SLOTS = List.of("--slot-bytes", "4096", "--huge-pages",
+            "--colours", "1");
+
     private Systems() {}
 
     static final class Missing extends Exception {
         private static final long serialVersionUID = 1;
 
+        private final boolean always;
+
         Missing(String why) {
+            this(why, true);
+        }
+
+        /** Not always: it may do the next case. */
+        Missing(String why, boolean always) {
             super(why);
+            this.always = always;
+        }
+
+        boolean always() {
+            return always;
         }
     }
 
@@ -30,19 +49,42 @@ final class Systems {
         return switch (system) {
             case "strand" -> program(c.isFile() ? ECHO : asm + ours);
             case "strand-8k" -> program(asm + ours, "--stack-bytes", "8192");
-            case "strand-ucontext" -> program(ucontext + ours);
+            case "strand-dense" -> program(asm + ours, "--dense");
+            case "strand-bare-park" -> program(asm + ours, "--bare-park");
+            case "strand-ucontext" -> c.group().equals("context") ? program(ucontext + ours)
+                    : program(ucontext + ours, "--stack-bytes", "65536");
+            case "ring" -> ring(asm + "ring", SLOTS);
+            case "ring-dense" -> ring(asm + "ring", DENSE_SLOTS);
+            case "touch" -> program(asm + "touch", SLOTS.get(0), SLOTS.get(1));
+            case "libdill" ->
+                    program("no local build named (--libdill PATH)", asm + "libdill", List.of());
             case "erlang" -> erlang();
             case "go" -> program("build/bench-peers/bench-go");
             default -> program(asm + system);
         };
     }
 
+    /** The figures it has to give: a touch wakes nobody. */
+    static List<String> figures(Case c, String system) {
+        return system.equals("touch") ? c.figures().stream()
+                .filter(f -> f.endsWith(" cold") || f.endsWith(" memory")).toList() : c.figures();
+    }
+
     private static List<String> program(String path, String... options) throws Missing {
+        return program("not installed", path, List.of(options));
+    }
+
+    private static List<String> ring(String path, List<String> slots) throws Missing {
+        return program("none for this processor", path, slots);
+    }
+
+    private static List<String> program(String otherwise, String path, List<String> options)
+            throws Missing {
         if (!Files.isExecutable(Path.of(path))) {
-            throw new Missing("not installed");
+            throw new Missing(otherwise);
         }
         List<String> command = new ArrayList<>(List.of(path));
-        command.addAll(List.of(options));
+        command.addAll(options);
         return command;
     }
 

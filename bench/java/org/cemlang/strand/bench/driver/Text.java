@@ -33,7 +33,7 @@ final class Text {
 
     /** An echo that loses a byte has no speed. This also brings the text into the page cache. */
     static void check(Launcher launcher, List<String> command, List<String> arguments)
-            throws IOException, InterruptedException {
+            throws IOException, InterruptedException, Systems.Missing {
         Path copy = FILE.resolveSibling("copy.txt");
         try {
             launcher.run(command, arguments, FILE.toFile(), copy.toFile());

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Declarations for a syntax check against Darwin; not Apple's header. See ../README. */
+#ifndef STRAND_TESTS_DARWIN_SCHED_H
+#define STRAND_TESTS_DARWIN_SCHED_H
+
+int sched_yield(void);
+
+#endif
