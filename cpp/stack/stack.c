@@ -68,7 +68,8 @@ const char *strand_stack_guards_name(enum strand_stack_guards guards)
 int strand_stack_pool_create(const struct strand_stack_pool_options *options,
                              struct strand_stack_pool **out)
 {
-    struct strand_stack_pool *pool = aligned_alloc(_Alignof(struct strand_stack_pool), sizeof *pool);
+    struct strand_stack_pool *pool =
+        aligned_alloc(_Alignof(struct strand_stack_pool), sizeof *pool);
     if (!pool)
         return -ENOMEM;
     memset(pool, 0, sizeof *pool);
