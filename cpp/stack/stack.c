@@ -157,7 +157,8 @@ int strand_stack_acquire_slowly(struct strand_stack_pool *pool, unsigned size_cl
     slots->take_above = pool->limit ? UINT64_MAX : slots->idle;
     slots->give_below = pool->limit ? 0 : slots->opened;
     strand_counter_subtract(&slots->free_count, 1);
-    strand_stack_describe(pool, size_class, slots->free[slots->free_count], stack);
+    char *top = strand_stack_without_mark(slots->free[slots->free_count]);
+    strand_stack_describe(pool, size_class, top, stack);
     return 0;
 }
 
