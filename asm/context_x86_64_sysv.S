@@ -93,7 +93,7 @@ LOCAL(continue):                        /* from here on the caller is the other 
 LOCAL(save_control):                    /* a larger frame, the control words between it and rip */
     leaq    -FRAME_BYTES - CONTROL_RIP(%rsp), %rcx
     SAVE    %rcx
-    leaq    strand_context_restore(%rip), %r8
+    leaq    PAD_BYTES + strand_context_restore(%rip), %r8
     movq    %r8, FRAME_RIP(%rcx)
     stmxcsr FRAME_BYTES + CONTROL_MXCSR(%rcx)
     fnstcw  FRAME_BYTES + CONTROL_X87(%rcx)

@@ -3,6 +3,8 @@
 // Windows where the stack lies.
 #include <gtest/gtest.h>
 
+#include <unwind.h>
+
 #include <cstdint>
 
 #if defined(_WIN32)
@@ -170,6 +172,28 @@ TEST(ControlWords, shouldNotTrapOnWhatAnotherContextDid)
     asm volatile("fnclex");
     EXPECT_EQ(sum, 2);
     EXPECT_GT(infinite, one);
+}
+#endif
+
+#if defined(__x86_64__) && !defined(_WIN32)
+// Weak: libc has its own in place of them.
+extern "C" __attribute__((weak)) void strand_context_first();
+extern "C" __attribute__((weak)) void strand_context_restore();
+
+// An unwinder stopped in a switch, just before its jump, looks up the byte before where it goes on.
+TEST(Unwinding, shouldKnowAContextThatHasNotBegun)
+{
+    if (sizeof(strand_context) > sizeof(void *))
+        GTEST_SKIP() << "the frame is libc's";
+    const std::pair<uint64_t, void (*)()> cases[] = {{plain, strand_context_first},
+                                                     {controls[1], strand_context_restore}};
+    for (auto [control, function] : cases) {
+        set_control(control);
+        Pair pair([](void *) {});
+        set_control(plain);
+        void *rip = static_cast<void **>(strand_context_sp(&pair.there.context))[6];
+        EXPECT_EQ(_Unwind_FindEnclosingFunction(rip), reinterpret_cast<void *>(function));
+    }
 }
 #endif
 
