@@ -5,8 +5,8 @@ import org.cemlang.strand.Strand;
 import org.cemlang.strand.Strands;
 
 /**
- * Actors: strands that share nothing and send each other messages. They stand in a ring; a token goes
- * round it once, and each actor adds its own number to it before it passes it on.
+ * Actors: strands that share nothing and send each other messages. They stand in a ring; a token
+ * goes round it once, and each actor adds its own number to it before it passes it on.
  *
  * <pre>
  * Actors [N]      N actors, by default 500,000; 5,000 on the baton engine, where each has a thread

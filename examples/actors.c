@@ -46,8 +46,8 @@ static int mailbox_send(struct mailbox *to, struct message *message)
     return strand_wake(to->owner);
 }
 
-/* Waits for the next message, in the order in which they came. A wake may stand for several of them,
- * or for one that was taken already, so that the queue is looked at each time. */
+/* Waits for the next message, in the order in which they came. A wake may stand for several of
+ * them, or for one that was taken already, so that the queue is looked at each time. */
 static int mailbox_receive(struct mailbox *mine, struct message **out)
 {
     while (!mine->first) {

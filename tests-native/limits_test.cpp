@@ -255,32 +255,56 @@ TEST_F(Limits, shouldHoldADenseStrandInLessThan4400Bytes)
     EXPECT_LT((after - before) / many, 44 * KiB / 10);
 }
 
-void overrun()
+void overwrite_lowest_word()
+{
+    char *here = static_cast<char *>(__builtin_frame_address(0));
+    asm volatile("" : "+r"(here));
+    auto low = reinterpret_cast<uintptr_t>(here) & ~(4 * KiB - 1);
+    *reinterpret_cast<volatile uint64_t *>(low) = 7;
+}
+
+// Runs `deep` on a dense stack, then `next`, in a scheduler of the child's own.
+void overrun(void (*deep)(void *), void (*next)(void *))
 {
     strand_scheduler *scheduler;
-    strand_scheduler_init(nullptr, &scheduler);      // a child's own
+    strand_scheduler_init(nullptr, &scheduler);
     struct strand_options wish{};
     wish.size = sizeof wish;
     wish.name = "deep one";
     wish.dense_stack = 1;
-    strand_spawn_with(
-        scheduler, &wish,
-        [](void *) {
-            char *here = static_cast<char *>(__builtin_frame_address(0));
-            asm volatile("" : "+r"(here));
-            auto low = reinterpret_cast<uintptr_t>(here) & ~(4 * KiB - 1);
-            *reinterpret_cast<volatile uint64_t *>(low) = 7;
-        },
-        nullptr, nullptr);
+    strand_spawn_with(scheduler, &wish, deep, nullptr, nullptr);
+    if (next)
+        strand_spawn(scheduler, next, nullptr, nullptr);
     strand_scheduler_run(scheduler);
 }
 
-TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStack)
+const char overrun_text[] =
+    "strand [0-9a-f]+ \"deep one\": dense stack of 4096 bytes overrun; use stack_bytes";
+
+TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStackAtItsEnd)
 {
     if (dense_class() != DENSE)
         GTEST_SKIP() << "no dense stacks in instrumented code";
-    EXPECT_EXIT(overrun(), testing::KilledBySignal(SIGABRT),
-                "strand [0-9a-f]+ \"deep one\": dense stack of 4096 bytes overrun; use stack_bytes");
+    EXPECT_EXIT(overrun([](void *) { overwrite_lowest_word(); }, nullptr),
+                testing::KilledBySignal(SIGABRT), overrun_text);
+}
+
+TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStackBeforeTheNextRuns)
+{
+    if (dense_class() != DENSE)
+        GTEST_SKIP() << "no dense stacks in instrumented code";
+    auto yields = [](void *) {
+        overwrite_lowest_word();
+        strand_yield();
+    };
+    auto parks = [](void *) {
+        overwrite_lowest_word();
+        strand_park("after an overrun", STRAND_FOREVER);
+    };
+    auto ends_the_process = [](void *) { _exit(0); };
+    EXPECT_EXIT(overrun(yields, ends_the_process), testing::KilledBySignal(SIGABRT), overrun_text);
+    EXPECT_EXIT(overrun(parks, ends_the_process), testing::KilledBySignal(SIGABRT), overrun_text);
+    EXPECT_EXIT(overrun(parks, nullptr), testing::KilledBySignal(SIGABRT), overrun_text);
 }
 
 // ---- structures of other versions

@@ -262,12 +262,12 @@ TEST(Stack, shouldPackDenseStacksInHugePageAlignedMemoryWithACanary)
     EXPECT_EQ(highest->low, lowest->low + 999 * 4 * KiB);
     for (const strand_stack &stack : pool.taken) {
         EXPECT_EQ(stack.size_bytes, 4 * KiB);
-        EXPECT_FALSE(strand_stack_canary_intact(&stack));
+        EXPECT_FALSE(strand_stack_canary_intact(stack.low));
         strand_stack_canary_set(&stack);
-        EXPECT_TRUE(strand_stack_canary_intact(&stack));
+        EXPECT_TRUE(strand_stack_canary_intact(stack.low));
     }
     memset(pool.taken[7].low, 0, 1);
-    EXPECT_FALSE(strand_stack_canary_intact(&pool.taken[7]));
+    EXPECT_FALSE(strand_stack_canary_intact(pool.taken[7].low));
 }
 
 }   // namespace

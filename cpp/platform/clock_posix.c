@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock_gettime(2): Darwin has it too (from macOS 10.12 on), where CLOCK_MONOTONIC goes on while the
- * machine sleeps; on Linux it stands still then. */
+/* clock_gettime(2): Darwin has it too (from macOS 10.12 on), where CLOCK_MONOTONIC goes on while
+ * the machine sleeps; on Linux it stands still then. */
 #include "clock.h"
 
 #include <time.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* POSIX condition variables with deadlines on the monotonic clock: Darwin's know only the wall's. */
+/* POSIX condition variables with deadlines on the monotonic clock: Darwin's know only wall time. */
 #ifndef STRAND_PLATFORM_CONDITION_H
 #define STRAND_PLATFORM_CONDITION_H
 

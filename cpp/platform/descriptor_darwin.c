@@ -39,7 +39,7 @@ static bool is_pty_master(int fd)
     return ioctl(fd, TIOCPTYGNAME, name) == 0;
 }
 
-/* By its name, which may lead elsewhere (a chroot, a terminal that is gone): then it is not used. */
+/* By its name, which may lead elsewhere (a chroot, a terminal gone): it is not used then. */
 int strand_descriptor_reopen_terminal(int fd)
 {
     char path[TTY_NAME_BYTES];
@@ -78,7 +78,7 @@ bool strand_descriptor_raises_sigpipe(int fd, enum strand_descriptor_kind kind)
     return kind != STRAND_DESCRIPTOR_FILE;
 }
 
-/* As strand_descriptor_poll. A set of descriptors ends at FD_SETSIZE; poll is a better guess than none. */
+/* As strand_descriptor_poll. A set ends at FD_SETSIZE; poll is a better guess than none. */
 static int select_now(int fd, short events)
 {
     struct timeval at_once = {0, 0};

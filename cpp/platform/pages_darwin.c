@@ -33,8 +33,8 @@ void strand_pages_release(void *base, size_t size_bytes)
     munmap(base, size_bytes);
 }
 
-/* Fresh pages in the old ones' place. Darwin's MADV_DONTNEED is a hint that frees nothing, and after
- * MADV_FREE or MADV_FREE_REUSABLE the old bytes may still be read.
+/* Fresh pages in the old ones' place. Darwin's MADV_DONTNEED is a hint that frees nothing, and
+ * after MADV_FREE or MADV_FREE_REUSABLE the old bytes may still be read.
  * A guard in the range would be gone too: trim what lies above it. */
 int strand_pages_trim(void *base, size_t size_bytes)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stream sockets of our own making: non-blocking and closed on exec from birth (on Darwin, from just
- * after it), and never 0, 1 or 2 (which would turn them into a standard stream where the process was
- * started without one).
+ * Stream sockets of our own making: non-blocking and closed on exec from birth (on Darwin, from
+ * just after it), and never 0, 1 or 2 (which would turn them into a standard stream where the
+ * process was started without one).
  */
 #ifndef STRAND_PLATFORM_SOCKET_H
 #define STRAND_PLATFORM_SOCKET_H

@@ -17,8 +17,8 @@ static void set_nodelay(int fd)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-/* Other files than sockets are never touched, and connecting to them is refused as well, so the kind
- * is looked at first. */
+/* Other files than sockets are never touched, and connecting to them is refused as well, so the
+ * kind is looked at first. */
 static bool remove_stale_file(const struct strand_address *address)
 {
     struct stat file;

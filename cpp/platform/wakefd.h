@@ -14,7 +14,7 @@ struct strand_wakefd {
 };
 
 int strand_wakefd_create(struct strand_wakefd *out);              /* 0 or -errno */
-void strand_wakefd_signal(const struct strand_wakefd *wakefd);    /* async-signal-safe, keeps errno */
+void strand_wakefd_signal(const struct strand_wakefd *wakefd);   /* async-signal-safe; errno stays */
 void strand_wakefd_drain(const struct strand_wakefd *wakefd);
 void strand_wakefd_close(const struct strand_wakefd *wakefd);
 

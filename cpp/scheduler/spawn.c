@@ -45,7 +45,8 @@ static inline void build(strand_scheduler *s, struct strand *strand,
                          const struct strand_options *options, strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
-    strand_control_init(strand, s->native_kind, s);
+    bool dense = strand->size_class == STRAND_STACK_DENSE && s->native_kind == STRAND_NATIVE;
+    strand_control_init(strand, dense ? STRAND_DENSE : s->native_kind, s);
     strand->entry = entry;
     strand->argument = argument;
     if (options)
@@ -245,7 +246,7 @@ void strand_scheduler_release(struct strand *strand)
     if (strand->has_extras)
         strand_segments_release(strand);
     strand_sanitizer_destroy(&strand->sanitizer);
-    if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(&strand->stack))
+    if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(strand->stack_low))
         strand_scheduler_dense_overrun(strand);
     if (!strand->guest) {
         if (!strand_stack_give(s->stacks, strand->size_class,

@@ -11,6 +11,7 @@
 
 #include "attributes.h"
 #include "held.h"
+#include "options.h"
 #include "scheduler.h"
 #include "split.h"
 #include "wait.h"
@@ -22,6 +23,12 @@ static inline void arrive(strand_scheduler *s, struct strand *self, struct stran
                             came_from ? &came_from->sanitizer : &s->carrier_sanitizer);
 }
 
+static inline void look_at_canary(const struct strand *self)
+{
+    if (!strand_stack_canary_intact(self->stack_low))
+        strand_scheduler_dense_overrun(self);
+}
+
 /*
  * The last thing its callers do, so that the switch is a jump and continues in the strand's own
  * caller: a `return` after a switch is always predicted wrong (the return predictor holds the other
@@ -29,6 +36,8 @@ static inline void arrive(strand_scheduler *s, struct strand *self, struct stran
  */
 static inline void switch_strands(strand_scheduler *s, struct strand *self, struct strand *to)
 {
+    if (__builtin_expect(self->kind == STRAND_DENSE, 0))
+        look_at_canary(self);
     self->saved_errno = *s->errno_place;
     *s->errno_place = to->saved_errno;
     s->current = to;
@@ -51,7 +60,7 @@ static inline struct strand *next_directly(const strand_scheduler *s)
     if (head == s->ready.tail || head == s->look_at)
         return NULL;
     struct strand *next = s->ready.ring[head & s->ready.mask];
-    return next->kind == STRAND_NATIVE ? next : NULL;
+    return next->kind <= STRAND_DENSE ? next : NULL;
 }
 
 static inline void take(strand_scheduler *s, struct strand *next)
@@ -188,6 +197,8 @@ static void switch_from_carrier(strand_scheduler *s, struct strand *to)
                                    ? strand_split_switch(s, to)
                                    : strand_context_switch(&s->carrier, &to->context, NULL);
     strand_sanitizer_arrive(&s->carrier_sanitizer, &came_from->sanitizer);
+    if (came_from->size_class == STRAND_STACK_DENSE)
+        look_at_canary(came_from);
     release_departed(s);
     s->caller = s->call ? came_from : NULL;
 }

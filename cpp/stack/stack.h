@@ -234,9 +234,9 @@ static inline void strand_stack_canary_set(const struct strand_stack *stack)
     *(uint64_t *)(void *)stack->low = STRAND_STACK_CANARY;
 }
 
-static inline bool strand_stack_canary_intact(const struct strand_stack *stack)
+static inline bool strand_stack_canary_intact(const char *low)
 {
-    return *(const uint64_t *)(const void *)stack->low == STRAND_STACK_CANARY;
+    return *(const uint64_t *)(const void *)low == STRAND_STACK_CANARY;
 }
 
 void strand_stack_pool_count(const struct strand_stack_pool *pool, struct strand_stack_counts *out);

@@ -37,7 +37,13 @@ enum strand_state {
 };
 
 /* STRAND_SPLIT: native, in a program with code built by -fsplit-stack (scheduler's split.h). */
-enum strand_kind { STRAND_NATIVE, STRAND_HOSTED, STRAND_SPLIT };
+/* Up to DENSE a strand switches straight to another. */
+enum strand_kind {
+    STRAND_NATIVE,
+    STRAND_DENSE,      /* native, on a dense stack: whoever leaves one looks at its canary */
+    STRAND_SPLIT,      /* native, in a program of split stacks (split.h) */
+    STRAND_HOSTED,
+};
 
 /* A deadline in the scheduler's timers. */
 struct strand_timer {

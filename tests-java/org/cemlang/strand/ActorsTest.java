@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Test;
 
 /** The example, as a program: its sum and its refusals. */
 final class ActorsTest {
-    private static final Path CLASSES = Path.of(System.getProperty("org.cemlang.strand.test.classes"));
+    private static final Path CLASSES =
+            Path.of(System.getProperty("org.cemlang.strand.test.classes"));
 
     private static ChildJvm.Result actors(String... words) throws Exception {
         return ChildJvm.likeThis()

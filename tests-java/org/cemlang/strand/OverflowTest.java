@@ -17,13 +17,13 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * A native strand that overflows is named in a JVM too, and the faults that HotSpot makes for itself
- * (null checks, the ends of Java stacks) and reports (crashes) stay its own.
+ * A native strand that overflows is named in a JVM too, and the faults that HotSpot makes for
+ * itself (null checks, the ends of Java stacks) and reports (crashes) stay its own.
  */
 @Timeout(value = 240, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class OverflowTest {
     private static final int SIGSEGV_STATUS = 128 + 11;
-    private static final int REPORTED_STATUS = 1;       // HotSpot's, after its report, without a core
+    private static final int REPORTED_STATUS = 1;       // HotSpot's, after its report, with no core
     private static final int NULLS = 200;
     private static final int DEPTHS = 20;
     private static final long ADDRESS = 0x5150;
@@ -47,7 +47,7 @@ final class OverflowTest {
         private static int nullChecks() {
             int[] some = {1, 2, 3};
             for (int i = 0; i < 20_000; i++) {
-                length(some);       // so that compiled code meets the null, where there is a compiler
+                length(some);       // so that compiled code meets the null, if there is any
             }
             int caught = 0;
             for (int i = 0; i < NULLS; i++) {
