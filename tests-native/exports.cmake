@@ -1,9 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# Holds a built libstrand.so to the list of what it exports.
-#   cmake -D NM=nm -D LIBRARY=libstrand.so -D LIST=exported-symbols.txt -D JNI=ON -P exports.cmake
+# Holds a built libstrand.so, and the public header, to the list of what the library exports.
+#   cmake -D NM=nm -D LIBRARY=libstrand.so -D HEADER=strand.h -D LIST=exported-symbols.txt -D JNI=ON
+#         -P exports.cmake
 cmake_minimum_required(VERSION 3.25)
 
 file(STRINGS ${LIST} listed REGEX "^[^#]")
+file(READ ${HEADER} header)
+string(REGEX MATCHALL "STRAND_API[^;#]*[ *]strand_[a-z0-9_]+\\(" declared "${header}")
+list(TRANSFORM declared REPLACE ".*[ *](strand_[a-z0-9_]+)\\($" "\\1")
+list(SORT declared)
+if(NOT declared STREQUAL listed)
+    set(only_declared ${declared})
+    list(REMOVE_ITEM only_declared ${listed})
+    set(only_listed ${listed})
+    list(REMOVE_ITEM only_listed ${declared})
+    message(FATAL_ERROR "${LIST} is not the sorted list of what ${HEADER} declares STRAND_API:"
+        " declared alone [${only_declared}], listed alone [${only_listed}]")
+endif()
 if(JNI)
     list(APPEND listed JNI_OnLoad JNI_OnUnload)
 endif()

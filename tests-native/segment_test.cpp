@@ -23,10 +23,13 @@
 #define MAY_BE_UNSET(word) (void)(word)
 #endif
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__aarch64__)
+#define HAS_HOLD_IN_REGISTERS
 // Calls then(arg) with ~not_value and the five numbers after it in the registers that a callee
 // keeps, and nowhere else.
 extern "C" void hold_in_registers(uintptr_t not_value, void (*then)(void *), void *arg);
+#endif
+#if defined(__x86_64__)
 __asm__(".text\n"
         "hold_in_registers:\n"
         "    push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n"
@@ -40,6 +43,22 @@ __asm__(".text\n"
         "    call *%rsi\n"
         "    add $8, %rsp\n"
         "    pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n"
+        "    ret\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+        ".p2align 2\n"
+        "hold_in_registers:\n"
+        "    stp x29, x30, [sp, #-64]!\n"
+        "    stp x19, x20, [sp, #16]\n stp x25, x26, [sp, #32]\n stp x27, x28, [sp, #48]\n"
+        "    mvn x19, x0\n"
+        "    add x20, x19, #1\n add x25, x19, #2\n add x26, x19, #3\n"
+        "    add x27, x19, #4\n add x28, x19, #5\n"
+        "    mov x3, x1\n"
+        "    mov x0, x2\n"
+        "    mov x1, #0\n mov x2, #0\n"
+        "    blr x3\n"
+        "    ldp x19, x20, [sp, #16]\n ldp x25, x26, [sp, #32]\n ldp x27, x28, [sp, #48]\n"
+        "    ldp x29, x30, [sp], #64\n"
         "    ret\n");
 #endif
 
@@ -64,22 +83,6 @@ protected:
         ASSERT_EQ(strand_scheduler_init(&options, &scheduler), 0);
     }
 
-    strand_id spawn_small(std::function<void()> body, size_t max_stack_bytes = 0)
-    {
-        strand_options options{};
-        options.size = sizeof options;
-        options.stack_bytes = 8 * KIB;
-        options.max_stack_bytes = max_stack_bytes;
-        strand_id id = 0;
-        bodies.push_back(std::make_unique<std::function<void()>>(std::move(body)));
-        EXPECT_EQ(strand_spawn_with(
-                      scheduler, &options,
-                      [](void *f) { (*static_cast<std::function<void()> *>(f))(); },
-                      bodies.back().get(), &id),
-                  0);
-        return id;
-    }
-
     void TearDown() override
     {
         auto end = stats();
@@ -89,8 +92,6 @@ protected:
     }
 
     uint64_t linked() { return stats().segments_linked; }
-
-    std::vector<std::unique_ptr<std::function<void()>>> bodies;
 };
 
 TEST_F(Segment, shouldRunHereWhatFits)
@@ -606,7 +607,7 @@ TEST_F(Segment, shouldShowArgumentLocalsAndDefers)
     EXPECT_EQ(run(), 0);
 }
 
-#if defined(__x86_64__)
+#if defined(HAS_HOLD_IN_REGISTERS)
 TEST_F(Segment, shouldShowWhatRegistersHoldAcrossAPark)
 {
     strand_id parked = spawn_small([] {

@@ -20,24 +20,7 @@ protected:
         SchedulerTest::SetUp();
     }
 
-    strand_id spawn_small(std::function<void()> body)
-    {
-        strand_options options{};
-        options.size = sizeof options;
-        options.stack_bytes = 8 * KIB;
-        strand_id id = 0;
-        bodies.push_back(std::make_unique<std::function<void()>>(std::move(body)));
-        EXPECT_EQ(strand_spawn_with(
-                      scheduler, &options,
-                      [](void *f) { (*static_cast<std::function<void()> *>(f))(); },
-                      bodies.back().get(), &id),
-                  0);
-        return id;
-    }
-
     static void yield(void *) { strand_yield(); }
-
-    std::vector<std::unique_ptr<std::function<void()>>> bodies;
 };
 
 size_t mapped_bytes()

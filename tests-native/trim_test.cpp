@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -67,7 +68,7 @@ protected:
 };
 
 constexpr size_t depth = 45;    // pages looked at: most of 200 KiB
-const size_t at_rest = sanitized ? 8 : 2;
+const size_t at_rest = sanitized ? 8 : 1;
 
 TEST_F(Trim, shouldGiveBackWhatAParkedStrandNoLongerUses)
 {
@@ -239,6 +240,33 @@ TEST_F(Trim, shouldTrimWhileTheSchedulerSleeps)
     EXPECT_EQ(run(), 0);
     waiter.join();
     EXPECT_EQ(ended, 1);
+}
+
+// The best of five, so that a busy machine is no failure.
+TEST_F(Trim, shouldFallBackToOnePageWithinASecondOfIdling)
+{
+    int64_t best_ns = STRAND_FOREVER;
+    for (int i = 0; i < 5 && best_ns > second_ns; i++) {
+        uint64_t before = trimmed();
+        std::atomic<const char *> frame{nullptr};
+        strand_id deep = spawn([&] {
+            char here = 0;
+            use_stack(200 * KiB);
+            frame = &here;
+            EXPECT_EQ(strand_park("deep", STRAND_FOREVER), 0);
+        });
+        std::thread waiter([&] {
+            wait_for([&] { return stats().parked == 1; });
+            int64_t parked_ns = strand_now_ns();
+            wait_for([&] { return resident_pages(frame, depth) <= at_rest; });
+            best_ns = std::min(best_ns, strand_now_ns() - parked_ns);
+            EXPECT_EQ(strand_wake(deep), 0);
+        });
+        EXPECT_EQ(run(), 0);
+        waiter.join();
+        EXPECT_GT(trimmed(), before);
+    }
+    EXPECT_LE(best_ns, second_ns);
 }
 
 TEST_F(Trim, shouldTrimWhileOtherStrandsKeepTheCarrierBusy)

@@ -40,10 +40,24 @@ protected:
 
     strand_id spawn_on(strand_scheduler *s, std::function<void()> body, const char *name = nullptr)
     {
-        strand_id id = 0;
         strand_options options{};
-        options.size = sizeof options;
         options.name = name;
+        return spawn_with(s, options, std::move(body));
+    }
+
+    // On the smallest stack that is no dense one.
+    strand_id spawn_small(std::function<void()> body, size_t max_stack_bytes = 0)
+    {
+        strand_options options{};
+        options.stack_bytes = 8 * 1024;
+        options.max_stack_bytes = max_stack_bytes;
+        return spawn_with(scheduler, options, std::move(body));
+    }
+
+    strand_id spawn_with(strand_scheduler *s, strand_options options, std::function<void()> body)
+    {
+        strand_id id = 0;
+        options.size = sizeof options;
         auto *kept = new std::function<void()>(std::move(body));
         int status = strand_spawn_with(s, &options, call, kept, &id);
         EXPECT_EQ(status, 0);

@@ -429,7 +429,7 @@ public final class Scheduler implements Executor, AutoCloseable {
         /** All defaults. */
         public Options() {}
 
-        /** Of a native strand's stack; 0: 64 KiB. */
+        /** Of a native strand's stack; 0: 256 KiB. */
         public Options stackBytes(long bytes) {
             stackBytes = notNegative(bytes, "stackBytes");
             return this;

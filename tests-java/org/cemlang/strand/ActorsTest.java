@@ -14,13 +14,14 @@ final class ActorsTest {
 
     private static ChildJvm.Result actors(String... words) throws Exception {
         return ChildJvm.likeThis()
+                .options("-Xmx1g")
                 .classPath(CLASSES, CLASSES.resolveSibling("example-classes"))
                 .run("Actors", words);
     }
 
     @Test
     void shouldPassATokenRound() throws Exception {
-        long count = Support.mounted() ? 20_000 : 1_000;
+        long count = Support.mounted() ? 500_000 : 1_000; // on the baton each has a thread
         ChildJvm.Result result = actors(Long.toString(count));
         assertEquals("", result.err());
         assertEquals(0, result.status());
