@@ -82,12 +82,12 @@ int strand_scheduler_shutdown(strand_scheduler *s)
         return -EPERM;
     if (atomic_load(&s->running))
         return -EBUSY;
-    if (!s->grace_spent && (s->live || atomic_load(&s->arriving) || s->unsent)) {
+    if (!s->grace_spent && (strand_scheduler_live(s) || atomic_load(&s->arriving) || s->unsent)) {
         int status = end_strands(s);
         if (status < 0)
             return status;
     }
-    if (s->live || atomic_load(&s->arriving))
+    if (strand_scheduler_live(s) || atomic_load(&s->arriving))
         return strand_scheduler_abandon(s);
     s->hooks.close(s);
     strand_scheduler_destroy(s);

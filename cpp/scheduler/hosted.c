@@ -57,6 +57,7 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
     if (!strand)
         return -ENOMEM;
     strand_control_init(strand, STRAND_HOSTED, s);
+    strand->operation = NULL;      /* the last one here may have ended in the middle of one */
     if (name)
         strncat(strand_extras(strand)->name, name, STRAND_NAME_BYTES - 1);
     if (!strand_table_take(held ? &s->slots : NULL, s, strand)) {

@@ -159,7 +159,7 @@ static void unbind_all(strand_scheduler *s)
 
 void strand_scheduler_destroy(strand_scheduler *s)
 {
-    CHECK(s->live == 0 && atomic_load(&s->arriving) == 0);
+    CHECK(strand_scheduler_live(s) == 0 && atomic_load(&s->arriving) == 0);
     wait_for_posters(s);
     strand_overflow_close(s);
     if (s->results_kept)

@@ -62,12 +62,12 @@ static void begin_stop(strand_scheduler *s)
 
 static bool over(strand_scheduler *s)
 {
-    return s->live == 0 && atomic_load(&s->arriving) == 0 && s->unsent == 0;
+    return strand_scheduler_live(s) == 0 && atomic_load(&s->arriving) == 0 && s->unsent == 0;
 }
 
 static bool deadlocked(strand_scheduler *s)
 {
-    return s->live && s->inside == s->live && atomic_load(&s->arriving) == 0 && s->unsent == 0;
+    return strand_scheduler_live(s) && s->inside == strand_scheduler_live(s) && atomic_load(&s->arriving) == 0 && s->unsent == 0;
 }
 
 static bool outside_has_news(strand_scheduler *s)
@@ -152,7 +152,7 @@ int strand_scheduler_look_outside(strand_scheduler *s)
     look_for_idle_stacks(s);
     strand_scheduler_fire_timers(s);
     if (s->stop_deadline_ns && s->now_ns >= s->stop_deadline_ns) {
-        const char *why = s->live || atomic_load(&s->arriving)
+        const char *why = strand_scheduler_live(s) || atomic_load(&s->arriving)
                               ? "stop: these would not end"
                               : "stop: nobody took the rest of the output";
         strand_scheduler_write_dump(s, why, STDERR_FILENO);

@@ -81,8 +81,7 @@ struct strand_scheduler {
     unsigned spare_hosted_count;
     struct strand_list bound;                  /* table entries of its control blocks */
 
-    uint64_t live;                             /* spawned and not finished ... */
-    _Atomic uint64_t arriving;                 /* ... and those on their way through the inbox */
+    _Atomic uint64_t arriving;                 /* spawned elsewhere, on their way through the inbox */
     uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;
     uint64_t parked;
     uint64_t inside;                           /* of these, only another strand can wake them */
@@ -273,13 +272,22 @@ static inline void strand_ready_append(strand_scheduler *s, struct strand *stran
     }
 }
 
+/* Those that live, without the arriving. Any thread: approximate, never below zero. */
+static inline uint64_t strand_scheduler_live(const strand_scheduler *s)
+{
+    uint64_t finished = __atomic_load_n(&s->finished, __ATOMIC_ACQUIRE);
+    return strand_counter_read(&s->spawned) - finished;
+}
+
 /* 0, -ECANCELED, -EAGAIN. */
 static inline int strand_scheduler_may_spawn(strand_scheduler *s)
 {
     if (atomic_load_explicit(&s->inbox.stop_requested, memory_order_relaxed))
         return -ECANCELED;
+    if (s->max_strands == SIZE_MAX)
+        return 0;
     uint64_t arriving = atomic_load_explicit(&s->arriving, memory_order_relaxed);
-    return strand_counter_read(&s->live) + arriving >= s->max_strands ? -EAGAIN : 0;
+    return strand_scheduler_live(s) + arriving >= s->max_strands ? -EAGAIN : 0;
 }
 
 static inline void strand_scheduler_flush(strand_scheduler *s)

@@ -41,12 +41,17 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     return block;
 }
 
-static inline void build(strand_scheduler *s, struct strand *strand,
+static inline enum strand_kind kind_on(const strand_scheduler *s, unsigned size_class)
+{
+    return size_class == STRAND_STACK_DENSE && s->native_kind == STRAND_NATIVE ? STRAND_DENSE
+                                                                                : s->native_kind;
+}
+
+static inline void build(strand_scheduler *s, struct strand *strand, enum strand_kind kind,
                          const struct strand_options *options, strand_entry entry, void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
-    bool dense = strand->size_class == STRAND_STACK_DENSE && s->native_kind == STRAND_NATIVE;
-    strand_control_init(strand, dense ? STRAND_DENSE : s->native_kind, s);
+    strand_control_init(strand, kind, s);
     strand->entry = entry;
     strand->argument = argument;
     if (options)
@@ -57,17 +62,11 @@ static inline void build(strand_scheduler *s, struct strand *strand,
     strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
 }
 
-static inline void count_in(strand_scheduler *s)
-{
-    strand_counter_add(&s->live, 1);
-    strand_counter_add(&s->spawned, 1);
-}
-
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
 {
     if (!slot->bound.next)
         strand_list_append(&s->bound, &slot->bound);
-    count_in(s);
+    strand_counter_add(&s->spawned, 1);
 }
 
 void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
@@ -98,7 +97,7 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
     struct strand *strand = take_block(s->stacks, size_class, &status);
     if (!strand)
         return status;
-    build(s, strand, options, entry, argument);
+    build(s, strand, kind_on(s, strand->size_class), options, entry, argument);
     struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
     if (!slot) {
         strand_scheduler_release(strand);
@@ -122,7 +121,7 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
     if (!strand)
         return status;
     strand->guest = 1;
-    build(s, strand, options, entry, argument);
+    build(s, strand, kind_on(s, strand->size_class), options, entry, argument);
     struct strand_slot *slot = strand_table_take(NULL, s, strand);
     if (!slot) {
         strand_scheduler_release(strand);
@@ -173,9 +172,9 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
         char *top = strand_stack_take(held->stacks, held->default_class);
         struct strand *strand = top ? strand_control_at(top) : NULL;
         if (strand && strand->id) {
-            build(held, strand, NULL, entry, argument);
+            build(held, strand, kind_on(held, held->default_class), NULL, entry, argument);
             strand_slot_begin(strand_table_find(strand->id), strand);
-            count_in(held);
+            strand_counter_add(&held->spawned, 1);
             strand_ready_append(held, strand);
             if (id)
                 *id = strand->id;
@@ -227,7 +226,6 @@ void strand_scheduler_end(struct strand *strand)
         part(strand, slot);
     }
     unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
-    strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
     if (posts & (STRAND_POST_POSTED | STRAND_POST_WORN)) {
         s->undelivered += (posts & STRAND_POST_POSTED) != 0;

@@ -8,7 +8,7 @@ void strand_scheduler_count(strand_scheduler *s, struct strand_scheduler_stats *
     struct strand_stack_counts own, guest;
     strand_stack_pool_count(s->stacks, &own);
     strand_stack_pool_count(s->guest_stacks, &guest);
-    out->live = strand_counter_read(&s->live) + atomic_load(&s->arriving);
+    out->live = strand_scheduler_live(s) + atomic_load(&s->arriving);
     out->parked = strand_counter_read(&s->parked);
     /* The one that runs is neither; while strands move these are read one after the other. */
     out->ready = out->live > out->parked ? out->live - out->parked : 0;
