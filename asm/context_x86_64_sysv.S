@@ -23,8 +23,8 @@
  * (0.3 ns; fesetround, fesetenv and feenableexcept write both words alike), MXCSR's by one addition
  * whose four results show rounding, flush-to-zero and denormals-are-zero (0.0 ns). Only a context
  * that is not plain keeps them, loads plain ones for whoever follows, and has its own loaded where
- * it continues. The one change not seen is of MXCSR's trap masks alone, by _mm_setcsr: use
- * feenableexcept. Shadow stacks (CET) are not kept, nor claimed.
+ * it continues. The one change not seen, and there the addition may trap, is of MXCSR's trap masks
+ * alone, by _mm_setcsr: use feenableexcept. Shadow stacks (CET) are not kept, nor claimed.
  */
 #include "asm.h"
 
@@ -59,13 +59,13 @@ FUNCTION strand_context_switch
     movq    CONTEXT_SP(%rsi), %rax      /* the frame to continue; loading it later costs 1.5 ns */
     SAVE    %rcx
     fnstcw  -8(%rcx)
+    cmpw    $PLAIN_X87, -8(%rcx)        /* first: where traps are on, the addition would trap */
+    jne     LOCAL(save_control)
     movaps  LOCAL(left)(%rip), %xmm0
     addps   LOCAL(right)(%rip), %xmm0
     pcmpeqd LOCAL(plain)(%rip), %xmm0
     movmskps %xmm0, %r8d
     cmpl    $0xf, %r8d
-    jne     LOCAL(save_control)
-    cmpw    $PLAIN_X87, -8(%rcx)
     jne     LOCAL(save_control)
 
 LOCAL(continue):                        /* from here on the caller is the other context's */
@@ -93,7 +93,7 @@ LOCAL(continue):                        /* from here on the caller is the other 
 LOCAL(save_control):                    /* a larger frame, the control words between it and rip */
     leaq    -FRAME_BYTES - CONTROL_RIP(%rsp), %rcx
     SAVE    %rcx
-    leaq    strand_context_restore(%rip), %r8
+    leaq    PAD_BYTES + strand_context_restore(%rip), %r8
     movq    %r8, FRAME_RIP(%rcx)
     stmxcsr FRAME_BYTES + CONTROL_MXCSR(%rcx)
     fnstcw  FRAME_BYTES + CONTROL_X87(%rcx)
@@ -107,6 +107,7 @@ FUNCTION strand_context_restore
     .cfi_def_cfa %rsp, CONTROL_BYTES
     endbr64
     ldmxcsr CONTROL_MXCSR(%rsp)
+    fnclex                              /* another's sticky status would trap by our control word */
     fldcw   CONTROL_X87(%rsp)
     movq    CONTROL_RIP(%rsp), %rcx
     leaq    CONTROL_BYTES(%rsp), %rsp

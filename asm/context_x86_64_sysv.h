@@ -19,6 +19,10 @@
 #define CONTROL_RIP 8
 #define CONTROL_BYTES 16
 
+/* Of endbr64. A frame's rip is the place behind it: unwinders look up the byte before a return
+ * address, and must find it in the function. */
+#define PAD_BYTES 4
+
 /* Plain, as nearly every strand is: rounding to nearest, denormals kept, nothing traps. */
 #define PLAIN_MXCSR 0x1f80
 #define PLAIN_X87 0x37f
@@ -72,6 +76,8 @@ static inline int strand_context_is_plain(void)
     uint16_t x87;
     int equal;
     __asm__ volatile("fnstcw %0" : "=m"(x87));
+    if (x87 != PLAIN_X87)
+        return 0;
     __asm__ volatile("movaps %1, %%xmm0\n\t"
                      "addps %2, %%xmm0\n\t"
                      "pcmpeqd %3, %%xmm0\n\t"
@@ -79,7 +85,12 @@ static inline int strand_context_is_plain(void)
                      : "=r"(equal)
                      : "m"(ask[0]), "m"(ask[1]), "m"(ask[2])
                      : "xmm0");
-    return equal == 0xf && x87 == PLAIN_X87;
+    return equal == 0xf;
+}
+
+static inline void (*strand_context_behind_pad(void (*function)(void)))(void)
+{
+    return (void (*)(void))((uintptr_t)function + PAD_BYTES);
 }
 
 /* A frame just below `top` that the first switch leaves, with sp = top, into `first`, which calls
@@ -88,6 +99,7 @@ static inline void *strand_context_frame_make(void *top, void *low, void (*first
                                               void (*entry)(void *))
 {
     (void)low;
+    first = strand_context_behind_pad(first);
     struct strand_context_frame *frame = (struct strand_context_frame *)top - 1;
     if (!strand_context_is_plain()) {
         struct strand_context_control *control = (struct strand_context_control *)top - 1;
@@ -96,7 +108,7 @@ static inline void *strand_context_frame_make(void *top, void *low, void (*first
         control->mxcsr &= ~MXCSR_STATUS;
         __asm__ volatile("fnstcw %0" : "=m"(control->x87));
         frame = (struct strand_context_frame *)control - 1;
-        first = strand_context_restore;
+        first = strand_context_behind_pad(strand_context_restore);
     }
     *frame = (struct strand_context_frame){.r12 = entry, .rip = first};
     return frame;

@@ -97,6 +97,7 @@ LOCAL(continue):                        /* from here on the caller is the other 
     notrack jmp *%rcx                   /* its return address has no landing pad */
 LOCAL(load_control):
     ldmxcsr FRAME_MXCSR(%rax)
+    fnclex                              /* another's sticky status would trap by our control word */
     fldcw   FRAME_X87(%rax)
     jmp     LOCAL(continue)
 END strand_context_switch

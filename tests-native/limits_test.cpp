@@ -279,7 +279,7 @@ void overrun(void (*deep)(void *), void (*next)(void *))
 }
 
 const char overrun_text[] =
-    "strand [0-9a-f]+ \"deep one\": dense stack of 4096 bytes overrun; use stack_bytes";
+    "strand [1-9a-f][0-9a-f]* \"deep one\": dense stack of 4096 bytes overrun; use stack_bytes";
 
 TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStackAtItsEnd)
 {
@@ -287,6 +287,12 @@ TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStackAtItsEnd)
         GTEST_SKIP() << "no dense stacks in instrumented code";
     EXPECT_EXIT(overrun([](void *) { overwrite_lowest_word(); }, nullptr),
                 testing::KilledBySignal(SIGABRT), overrun_text);
+    auto with_result = [](void *) {
+        static int result;
+        overwrite_lowest_word();
+        strand_exit(&result);
+    };
+    EXPECT_EXIT(overrun(with_result, nullptr), testing::KilledBySignal(SIGABRT), overrun_text);
 }
 
 TEST_F(Limits, shouldNameTheStrandThatOverranItsDenseStackBeforeTheNextRuns)

@@ -2,6 +2,8 @@
 // What comes from outside the carrier: other threads, stop, shutdown, deadlock, dumps.
 #include "scheduler_fixture.h"
 
+#include <fcntl.h>
+
 #include <atomic>
 #include <cerrno>
 #include <csignal>
@@ -64,6 +66,34 @@ TEST_F(Threads, shouldSpawnFromThreads)
         thread.join();
     EXPECT_EQ(run(), 0);
     EXPECT_EQ(ran, THREADS * EACH);
+}
+
+// Blocks that threads build strands on, again and again, are among those that a dump visits.
+TEST_F(Threads, shouldBeDumpedWhileThreadsSpawn)
+{
+    constexpr int THREADS = 3, EACH = 500;
+    int ran = 0;
+    std::atomic<int> done{0};
+    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    spawn([&] {
+        while (done < THREADS) {
+            strand_scheduler_dump(scheduler, nowhere);
+            strand_yield();
+        }
+    });
+    std::vector<std::thread> threads;
+    for (int t = 0; t < THREADS; t++)
+        threads.emplace_back([&] {
+            for (int i = 0; i < EACH; i++)
+                spawn([&ran] { ran++; }, "from a thread");
+            done++;
+        });
+    EXPECT_EQ(run(), 0);
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(ran, THREADS * EACH);
+    close(nowhere);
 }
 
 TEST_F(Threads, shouldLoseNoWakeOfManyThreads)

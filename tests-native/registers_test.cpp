@@ -3,6 +3,8 @@
 // Windows where the stack lies.
 #include <gtest/gtest.h>
 
+#include <unwind.h>
+
 #include <cstdint>
 
 #if defined(_WIN32)
@@ -69,7 +71,8 @@ void set_control(uint64_t control)
 }
 
 // Each word by itself: rounding down, up, to zero; flush to zero; denormals are zero; both; x87's
-// precision and rounding; and traps on division, as feenableexcept sets them.
+// precision and rounding; and traps, on division or on all that C names, as feenableexcept sets
+// them.
 const uint64_t plain = control_of(0x1f80, 0x37f);
 const uint64_t controls[] = {
     plain,
@@ -83,6 +86,7 @@ const uint64_t controls[] = {
     control_of(0x1f80, 0xf7f),
     control_of(0x1d80, 0x37b),
     control_of(0x7d80, 0xf7b),
+    control_of(0x0100, 0x342),
 };
 #elif defined(__aarch64__)
 uint64_t control_now()
@@ -144,6 +148,51 @@ TEST(ControlWords, shouldBeginAsThePreparers)
         set_control(plain);
         pair.resume(nullptr);
         EXPECT_EQ(seen, control) << std::hex << control;
+    }
+}
+#endif
+
+#if defined(__x86_64__)
+// The sticky status is nobody's: what one context left in x87's must not trap in one that wants
+// traps.
+TEST(ControlWords, shouldNotTrapOnWhatAnotherContextDid)
+{
+    if (under_valgrind())
+        GTEST_SKIP() << "Valgrind has not all control bits";
+    volatile long double one = 1, zero = 0, sum = 0;
+    Pair pair([&](void *) {
+        set_control(control_of(0x1d80, 0x37b));      // division by zero traps
+        pair.back(nullptr);
+        sum = one + one;
+        set_control(plain);
+    });
+    pair.resume(nullptr);
+    volatile long double infinite = one / zero;
+    pair.resume(nullptr);
+    asm volatile("fnclex");
+    EXPECT_EQ(sum, 2);
+    EXPECT_GT(infinite, one);
+}
+#endif
+
+#if defined(__x86_64__) && !defined(_WIN32)
+// Weak: libc has its own in place of them.
+extern "C" __attribute__((weak)) void strand_context_first();
+extern "C" __attribute__((weak)) void strand_context_restore();
+
+// An unwinder stopped in a switch, just before its jump, looks up the byte before where it goes on.
+TEST(Unwinding, shouldKnowAContextThatHasNotBegun)
+{
+    if (sizeof(strand_context) > sizeof(void *))
+        GTEST_SKIP() << "the frame is libc's";
+    const std::pair<uint64_t, void (*)()> cases[] = {{plain, strand_context_first},
+                                                     {controls[1], strand_context_restore}};
+    for (auto [control, function] : cases) {
+        set_control(control);
+        Pair pair([](void *) {});
+        set_control(plain);
+        void *rip = static_cast<void **>(strand_context_sp(&pair.there.context))[6];
+        EXPECT_EQ(_Unwind_FindEnclosingFunction(rip), reinterpret_cast<void *>(function));
     }
 }
 #endif

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cfenv>
 #include <cstring>
 #include <stdexcept>
 #include <thread>
@@ -212,6 +213,41 @@ TEST_F(Segment, shouldBoundTheSegmentsOfAllTogether)
     });
     EXPECT_EQ(run(), 0);
     EXPECT_EQ(order, "xabd");
+}
+
+// Twice the last segment's size is no class here: what would be charged is 64 KiB.
+TEST_F(Segment, shouldTellOfNoRefusalWhereLessWillDo)
+{
+    strand_scheduler_options options{};
+    options.stack_bytes = 16 * KIB;
+    options.max_stack_bytes_all = 56 * KIB;
+    use(options);
+    testing::internal::CaptureStderr();
+    spawn([] {
+        auto *most = static_cast<char *>(alloca(6 * KIB));
+        __asm__ volatile("" : : "r"(most) : "memory");
+        EXPECT_EQ(call_with(9 * KIB, [] {}), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(testing::internal::GetCapturedStderr().find("no more stacks"), std::string::npos);
+    EXPECT_EQ(linked(), 1u);
+}
+
+// Whichever stack the segment is obtained on: the carrier's, where the strand's has no room for it.
+TEST_F(Segment, shouldBeginInTheRoundingModeOfItsStrand)
+{
+    std::vector<int> seen;
+    auto body = [&seen] {
+        std::fesetround(FE_UPWARD);
+        EXPECT_EQ(call_with(1024 * KIB, [&seen] { seen.push_back(std::fegetround()); }), 0);
+        EXPECT_EQ(std::fegetround(), FE_UPWARD);
+        std::fesetround(FE_TONEAREST);
+    };
+    spawn_small(body);
+    spawn(body);
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(seen, (std::vector<int>{FE_UPWARD, FE_UPWARD}));
+    EXPECT_EQ(linked(), 2u);
 }
 
 TEST_F(Segment, shouldKeepStrandsApartThatParkOnTheirSegments)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of slots and the states of strands: cpp/strand.
-#include <gtest/gtest.h>
+#include "scheduler_fixture.h"
 
+#include <atomic>
 #include <set>
 #include <thread>
 #include <vector>
@@ -88,6 +89,66 @@ TEST(Table, shouldNotReuseAnEntryThatIsStillPosted)
     EXPECT_EQ(reused, slot);
     probe_end(reused, false, nullptr);
     probe_end(other, false, nullptr);
+}
+
+// An entry stays out of use after its last generation, however that ends.
+TEST(Table, shouldGiveNoIdTwice)
+{
+    enum { PLAINLY, KEPT, POSTED };
+    for (int how : {PLAINLY, KEPT, POSTED}) {
+        int value = 0;
+        void *result = nullptr;
+        probe_slot *slot = probe_take();
+        uint64_t first = probe_id(slot);
+        probe_end(slot, false, nullptr);
+        probe_leave_generations(first, 2);
+        ASSERT_EQ(probe_take(), slot);
+        uint64_t before = probe_id(slot);
+        probe_end(slot, false, nullptr);
+        ASSERT_EQ(probe_take(), slot);
+        uint64_t last = probe_id(slot);
+        if (how == POSTED) {
+            EXPECT_EQ(probe_post(last), 1);
+        }
+        probe_end(slot, how == KEPT, &value);
+        if (how == POSTED) {
+            EXPECT_FALSE(probe_take_posts(slot));
+        }
+        if (how == KEPT) {
+            EXPECT_TRUE(probe_take_result(last, &result));
+        }
+        for (uint64_t id : {first, before, last}) {
+            EXPECT_TRUE(probe_knew(id));
+            EXPECT_FALSE(probe_is(id));
+            EXPECT_EQ(probe_post(id), -ESRCH);
+        }
+        probe_slot *other = probe_take();
+        EXPECT_NE(other, slot);
+        probe_end(other, false, nullptr);
+    }
+}
+
+class Generations : public SchedulerTest {};
+
+// One block after the other's end: its entry wears out, and it gets another.
+TEST_F(Generations, shouldGoOnWithAnotherEntryAfterTheLast)
+{
+    static int ran;
+    ran = 0;
+    std::set<strand_id> ids;
+    spawn([&ids] {
+        for (int i = 0; i < 8; i++) {
+            strand_id id = 0;
+            ASSERT_EQ(strand_spawn(nullptr, [](void *) { ran++; }, nullptr, &id), 0);
+            EXPECT_TRUE(ids.insert(id).second) << std::hex << id;
+            EXPECT_EQ(strand_join(id, STRAND_FOREVER, nullptr), 0);
+            EXPECT_EQ(strand_wake(id), -ESRCH);
+            if (i == 3)
+                probe_leave_generations(id, 2);
+        }
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(ran, 8);
 }
 
 TEST(Table, shouldKeepAResultForOneTaker)

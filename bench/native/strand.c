@@ -34,7 +34,8 @@ static void system_spawn(void (*fn)(void *), void *argument)
 
 static void system_run(void (*root)(void *), void *argument)
 {
-    system_spawn(root, argument);
+    struct strand_options options = {.size = sizeof options, .stack_bytes = 256 * 1024};
+    must("strand_spawn_with", strand_spawn_with(scheduler, &options, root, argument, NULL));
     must("strand_scheduler_run", strand_scheduler_run(scheduler));
 }
 

@@ -71,7 +71,8 @@ static void tell(const char *text, size_t length)
 /* No printf: it takes as much stack again as the strand has, and what lies below is another's. */
 void strand_scheduler_dense_overrun(const struct strand *strand)
 {
-    static const char before[] = "strand: strand ", after[] = ": dense stack of 4096 bytes overrun; "
+    static const char before[] = "strand: strand ";
+    static const char after[] = ": dense stack of 4096 bytes overrun; "
                                                              "use stack_bytes\n";
     char id[2 * sizeof strand->id];
     size_t at = sizeof id;

@@ -46,7 +46,7 @@ static inline struct strand *strand_ready_first(const struct strand_ready_queue 
 }
 
 /* How many places ahead is fetched: the block, and, when that has come, what it points to. */
-enum { STRAND_FETCH_BLOCK = 6, STRAND_FETCH_FRAMES = 3 };
+enum { STRAND_FETCH_BLOCK = 12, STRAND_FETCH_FRAMES = 6 };
 
 /*
  * Takes the first, which there is. What the next ones will need is fetched: blocks of those far

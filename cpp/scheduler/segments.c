@@ -23,6 +23,11 @@ static struct strand_segment *place_header(const struct strand_stack *stack)
     return (struct strand_segment *)((top - sizeof(struct strand_segment)) & mask);
 }
 
+static size_t frames_of(const struct strand_segment *segment, const struct strand_stack *stack)
+{
+    return (size_t)((const char *)segment - stack->low);
+}
+
 static size_t strand_bytes(const struct strand *self)
 {
     const struct strand_segment *segment = strand_segments_inner(self);
@@ -62,13 +67,20 @@ static bool pool_has(const strand_scheduler *s, size_t size_bytes)
     return !limit->max_bytes || (used < limit->max_bytes && size_bytes <= limit->max_bytes - used);
 }
 
+/* At least twice as much, as slots have it. */
+static size_t doubled_bytes(size_t size_bytes)
+{
+    return size_bytes < DOUBLED_TO / 2
+               ? strand_stack_class_bytes((unsigned)strand_stack_class_for(2 * size_bytes))
+               : DOUBLED_TO;
+}
+
 /* Twice the last one's size where that can be had, else what is asked for. */
 static int acquire(const struct strand *self, size_t size_bytes, struct strand_stack *stack)
 {
     const struct strand_stack_pool *pool = self->scheduler->stacks;
     size_t least = size_bytes + OVERHEAD;
-    size_t last = strand_stack_counted_bytes(strand_segments_stack(self));
-    size_t doubled = last < DOUBLED_TO / 2 ? 2 * last : DOUBLED_TO;
+    size_t doubled = doubled_bytes(strand_stack_counted_bytes(strand_segments_stack(self)));
     size_t within = doubled - pool->control_bytes - STRAND_STACK_COLOUR_BYTES;
     if (within > least && pool_has(self->scheduler, doubled) &&
         acquire_within(self, within, stack) == 0)
@@ -106,14 +118,13 @@ static void obtain(void *argument)
     if (request->status < 0)
         return;
     struct strand_segment *segment = place_header(&stack);
-    size_t frames = (size_t)((char *)segment - stack.low);
+    size_t frames = frames_of(segment, &stack);
     segment->outer_context = (struct strand_context){0};
     segment->outer = strand_segments_inner(self);
     segment->strand = self;
     segment->stack = stack;
     segment->strand_bytes = strand_bytes(self) + strand_stack_counted_bytes(&stack);
     strand_sanitizer_init(&segment->sanitizer, stack.low, frames);
-    strand_context_prepare(&segment->context, stack.low, frames, begin);
     if (self->kind == STRAND_SPLIT)
         strand_split_prepare(segment->split, stack.low, frames);
     request->segment = segment;
@@ -178,6 +189,9 @@ STRAND_OPAQUE int strand_segments_call(struct strand *self, size_t size_bytes, v
     struct strand_segment *segment = request.segment;
     segment->fn = fn;
     segment->arg = arg;
+    /* Here and not with the rest: it begins with the strand's control words, not the carrier's. */
+    strand_context_prepare(&segment->context, segment->stack.low,
+                           frames_of(segment, &segment->stack), begin);
     strand_counter_add(&s->segments_linked, 1);
     enter(self, segment);
     do_with_room(self, give_back, segment);

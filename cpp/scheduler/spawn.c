@@ -85,7 +85,8 @@ void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, 
     for (struct strand_link *link = s->bound.head.next; link != &s->bound.head; link = next) {
         struct strand_slot *slot = CONTAINER_OF(link, struct strand_slot, bound);
         next = link->next;
-        if (strand_slot_is(slot, slot->strand->id) && slot->strand->state != STRAND_NEW)
+        /* The word is asked alone: the block may be in the hands of a thread that spawns. */
+        if (strand_slot_is(slot, strand_slot_id(slot)) && slot->strand->state != STRAND_NEW)
             visit(slot->strand, context);
     }
 }
@@ -228,9 +229,10 @@ void strand_scheduler_end(struct strand *strand)
     unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
     strand_counter_subtract(&s->live, 1);
     strand_counter_add(&s->finished, 1);
-    if (posts & STRAND_POST_POSTED) {
-        s->undelivered++;
-        part(strand, slot);
+    if (posts & (STRAND_POST_POSTED | STRAND_POST_WORN)) {
+        s->undelivered += (posts & STRAND_POST_POSTED) != 0;
+        if (!keep)
+            part(strand, slot);
     }
     if (posts & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, id, result);

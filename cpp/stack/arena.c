@@ -158,7 +158,8 @@ static int open_batch(struct strand_stack_pool *pool, unsigned size_class)
     int status = 0;
     size_t opened = guard_batch(pool, slots, first, batch, &status);
     for (size_t i = opened; i-- > 0;) {
-        slots->free[slots->free_count] = strand_stack_slot_top(slots, coloured, arena, arena->opened + i);
+        slots->free[slots->free_count] =
+            strand_stack_slot_top(slots, coloured, arena, arena->opened + i) + STRAND_STACK_FRESH;
         strand_counter_add(&slots->free_count, 1);
     }
     arena->opened += opened;

@@ -68,7 +68,8 @@ const char *strand_stack_guards_name(enum strand_stack_guards guards)
 int strand_stack_pool_create(const struct strand_stack_pool_options *options,
                              struct strand_stack_pool **out)
 {
-    struct strand_stack_pool *pool = aligned_alloc(_Alignof(struct strand_stack_pool), sizeof *pool);
+    struct strand_stack_pool *pool =
+        aligned_alloc(_Alignof(struct strand_stack_pool), sizeof *pool);
     if (!pool)
         return -ENOMEM;
     memset(pool, 0, sizeof *pool);
@@ -156,7 +157,8 @@ int strand_stack_acquire_slowly(struct strand_stack_pool *pool, unsigned size_cl
     slots->take_above = pool->limit ? UINT64_MAX : slots->idle;
     slots->give_below = pool->limit ? 0 : slots->opened;
     strand_counter_subtract(&slots->free_count, 1);
-    strand_stack_describe(pool, size_class, slots->free[slots->free_count], stack);
+    char *top = strand_stack_without_mark(slots->free[slots->free_count]);
+    strand_stack_describe(pool, size_class, top, stack);
     return 0;
 }
 

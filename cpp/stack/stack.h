@@ -159,14 +159,27 @@ static inline void strand_stack_describe(struct strand_stack_pool *pool, unsigne
     stack->size_class = size_class;
 }
 
-/* The top of a slot that is at hand, or NULL: then ask strand_stack_acquire. */
+/* In `free`, on the top of a slot that has never been handed out: reading there would bring in the
+ * page of zeros, and the first write would then fault once more. */
+#define STRAND_STACK_FRESH ((uintptr_t)1)
+
+static inline char *strand_stack_without_mark(char *top)
+{
+    return (char *)((uintptr_t)top & ~STRAND_STACK_FRESH);
+}
+
+/* The top of a slot at hand that has been used before, or NULL: then ask strand_stack_acquire. */
 static inline char *strand_stack_take(struct strand_stack_pool *pool, unsigned size_class)
 {
     struct strand_stack_slots *slots = &pool->classes[size_class];
-    if (__builtin_expect(slots->free_count <= slots->take_above, 0))
+    uint64_t count = slots->free_count;
+    if (__builtin_expect(count <= slots->take_above, 0))
+        return NULL;
+    char *top = slots->free[count - 1];
+    if (__builtin_expect((uintptr_t)top & STRAND_STACK_FRESH, 0))
         return NULL;
     strand_counter_subtract(&slots->free_count, 1);
-    return slots->free[slots->free_count];
+    return top;
 }
 
 /*

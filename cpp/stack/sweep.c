@@ -65,7 +65,7 @@ static bool sweep_pooled(struct strand_stack_pool *pool)
     struct strand_stack_slots *slots = &pool->classes[size_class];
     if (slots->examined < slots->idle) {
         struct strand_stack stack;
-        char *top = slots->free[slots->examined++];
+        char *top = strand_stack_without_mark(slots->free[slots->examined++]);
         strand_stack_describe(pool, size_class, top, &stack);
         trim(pool, size_class, stack.low, top - pool->control_bytes, top);
         return true;

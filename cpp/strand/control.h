@@ -36,12 +36,11 @@ enum strand_state {
     STRAND_FINISHED,   /* has ended; the stack goes back once it is left */
 };
 
-/* STRAND_SPLIT: native, in a program with code built by -fsplit-stack (scheduler's split.h). */
 /* Up to DENSE a strand switches straight to another. */
 enum strand_kind {
     STRAND_NATIVE,
     STRAND_DENSE,      /* native, on a dense stack: whoever leaves one looks at its canary */
-    STRAND_SPLIT,      /* native, in a program of split stacks (split.h) */
+    STRAND_SPLIT,      /* native, in a program of split stacks (scheduler's split.h) */
     STRAND_HOSTED,
 };
 

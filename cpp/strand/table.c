@@ -108,6 +108,9 @@ static void spill(struct strand_slot_cache *cache, unsigned keep)
 
 void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot)
 {
+    if (generation_of(atomic_load_explicit(&slot->word, memory_order_relaxed)) >
+        STRAND_LAST_GENERATION)
+        return;
     struct strand_slot_cache of_its_own = {0};
     struct strand_slot_cache *into = cache ? cache : &of_its_own;
     set_next(slot, into->first);
@@ -216,11 +219,15 @@ unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_s
     return (unsigned)before & (POSTS | STRAND_POST_LIVE);
 }
 
-/* Generation 0 is never used, so that no id is below 2^32. */
 static uint64_t word_after(uint64_t word)
 {
-    uint32_t generation = generation_of(word) + 1 ? generation_of(word) + 1 : 1;
-    return word_of(generation, (unsigned)word & STRAND_POST_POSTED);
+    return word_of(generation_of(word) + 1, (unsigned)word & STRAND_POST_POSTED);
+}
+
+static unsigned bits_at_end(uint64_t word)
+{
+    return (unsigned)word |
+           (generation_of(word) == STRAND_LAST_GENERATION ? (unsigned)STRAND_POST_WORN : 0);
 }
 
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result)
@@ -231,14 +238,14 @@ unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result)
     while (!atomic_compare_exchange_weak(&slot->word, &word,
                                          word_after(word) | STRAND_POST_KEPT))
         continue;
-    return (unsigned)word;
+    return bits_at_end(word);
 }
 
 /* Nobody else changes it any more: it lives no more, and only the holder ends what was POSTED. */
 unsigned strand_slot_clear(struct strand_slot *slot, uint64_t before)
 {
     atomic_store_explicit(&slot->word, word_after(before), memory_order_release);
-    return (unsigned)before;
+    return bits_at_end(before);
 }
 
 bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,

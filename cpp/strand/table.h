@@ -13,7 +13,9 @@
  *
  * An entry is bound to a control block and serves one strand after the other there, so that a spawn
  * on a pooled stack looks for none. Two ends part them: one whose result is KEPT, and one whose
- * entry is still POSTED; such an entry is given back when that is over.
+ * entry is still POSTED; such an entry is given back when that is over. So does the end of its last
+ * generation, since no id may come twice: after 4 billion strands, two minutes' work at worst, an
+ * entry is used no more.
  */
 #ifndef STRAND_STRAND_TABLE_H
 #define STRAND_STRAND_TABLE_H
@@ -36,6 +38,7 @@ enum strand_post {
     STRAND_POST_ABANDON = 512,  /* hosted: its host could not start it */
     STRAND_POST_WATCHED = 128,  /* not a request: a strand of another scheduler joins it */
     STRAND_POST_KEPT = 256,     /* not a request: ended, the result waits for a join */
+    STRAND_POST_WORN = 1024,    /* in no word: that was the entry's last generation */
 };
 
 /* One cache line: two strands' entries never share one that several threads write. */
@@ -53,6 +56,7 @@ enum {
     STRAND_TABLE_CHUNK_SLOTS = 1 << 14,
     STRAND_TABLE_CHUNKS = 1 << 12,      /* 67 million strands at once */
 };
+#define STRAND_LAST_GENERATION (UINT32_MAX - 1)
 extern struct strand_slot *_Atomic strand_table_chunks[STRAND_TABLE_CHUNKS];
 
 /* A free list of one holder, refilled from and spilled to the process's. */
@@ -68,7 +72,8 @@ static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id
  * strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
-/* To the free ones: an ended entry bound to no block any more. cache NULL: any thread. */
+/* To the free ones: an ended entry bound to no block any more; a WORN one to nobody. cache NULL:
+ * any thread. */
 void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
@@ -118,7 +123,8 @@ bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
  * The end of the generation; in the second form its result is KEPT for the first
  * strand_slot_take_result. Returns the bits it had. An entry that is then KEPT or POSTED must be
  * bound no more: it goes back to the free ones in take_result, which may be any thread's and at
- * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE).
+ * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE). Nor may one that is
+ * WORN.
  */
 static inline unsigned strand_slot_end(struct strand_slot *slot);
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result);
@@ -131,7 +137,8 @@ static inline unsigned strand_slot_end(struct strand_slot *slot)
 {
     uint64_t before = atomic_fetch_add(&slot->word, ((uint64_t)1 << 32) - STRAND_POST_LIVE);
     CHECK(before & STRAND_POST_LIVE);
-    if (__builtin_expect((uint32_t)before != STRAND_POST_LIVE || before >> 32 == UINT32_MAX, 0))
+    bool last = before >> 32 == STRAND_LAST_GENERATION;
+    if (__builtin_expect((uint32_t)before != STRAND_POST_LIVE || last, 0))
         return strand_slot_clear(slot, before);
     return STRAND_POST_LIVE;
 }

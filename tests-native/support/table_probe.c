@@ -56,6 +56,12 @@ bool probe_take_result(uint64_t id, void **result)
     return strand_slot_take_result(NULL, strand_table_find(id), id, result);
 }
 
+void probe_leave_generations(uint64_t id, uint32_t count)
+{
+    uint32_t generation = STRAND_LAST_GENERATION + 1 - count;
+    atomic_store(&strand_table_find(id)->word, (uint64_t)generation << 32);
+}
+
 const char *probe_state_name(int state) { return strand_state_name((enum strand_state)state); }
 
 void probe_park_a_ready_strand(void)

@@ -22,6 +22,8 @@ bool probe_take_posts(probe_slot *slot);     /* whether there was a living stran
 void probe_end(probe_slot *slot, bool keep, void *result);
 void probe_end_uncached(probe_slot *slot);
 bool probe_take_result(uint64_t id, void **result);
+/* Of an ended entry, or of one by the id of an ended strand: what is left of its generations. */
+void probe_leave_generations(uint64_t id, uint32_t count);
 const char *probe_state_name(int state);
 void probe_park_a_ready_strand(void);
 
