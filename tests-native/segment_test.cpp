@@ -368,6 +368,39 @@ TEST_F(Segment, shouldTerminateWhenAnExceptionLeavesASegment)
     EXPECT_DEATH(let_an_exception_leave_a_segment(), "terminate called(.|\n)*left behind");
 }
 
+__attribute__((noinline)) int overrun(volatile int *above)
+{
+    volatile int here[64];
+    here[0] = *above + 1;
+    return here[0] ? overrun(here) + here[0] : 0;
+}
+
+void overflow_a_segment()
+{
+    strand_scheduler *scheduler = nullptr;
+    strand_scheduler_init(nullptr, &scheduler);
+    strand_options options{};
+    options.size = sizeof options;
+    options.name = "overrunner";
+    strand_spawn_with(
+        scheduler, &options,
+        [](void *) {
+            call_with(900 * KIB, [] {
+                volatile int top = 0;
+                top = overrun(&top);
+            });
+        },
+        nullptr, nullptr);
+    strand_scheduler_run(scheduler);
+}
+
+TEST_F(Segment, shouldNameTheStrandThatOverflowsASegment)
+{
+    if (sanitized || under_valgrind())
+        GTEST_SKIP() << "they report a fault their own way";
+    EXPECT_DEATH(overflow_a_segment(), "overflow in strand .*overrunner.* segment of 1048576");
+}
+
 TEST_F(Segment, shouldBeDumpedInside)
 {
     int ends[2];

@@ -9,7 +9,8 @@ check_cxx_source_compiles("
 set(CMAKE_REQUIRED_FLAGS "-fsplit-stack -fuse-ld=gold")
 check_cxx_source_compiles("int main() { return 0; }" STRAND_HAS_GOLD)
 unset(CMAKE_REQUIRED_FLAGS)
-if(NOT STRAND_HAS_SPLIT_STACK OR STRAND_SANITIZE OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+if(NOT STRAND_HAS_SPLIT_STACK OR STRAND_SANITIZE
+        OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     return()
 endif()
 

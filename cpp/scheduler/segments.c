@@ -9,7 +9,8 @@
 
 enum { HEADER_ALIGN = 64 };
 
-/* Segments double up to here, so that deep recursion links few and a small strand none too large. */
+/* Segments double up to here, so that deep recursion links few and a small strand none too
+ * large. */
 #define DOUBLED_TO (8 * KIB * KIB)
 /* Below these the pool, which may have to map memory and to print, works on the carrier's stack. */
 #define ROOM_FOR_POOL (8 * KIB)
