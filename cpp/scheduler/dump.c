@@ -65,8 +65,8 @@ static void describe(struct strand *strand, void *context)
 void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd)
 {
     struct dump dump = {.now_ns = strand_clock_now_ns(), .fd = fd};
-    print(fd, "strand: %s (%" PRIu64 " strands, %" PRIu64 " arriving)\n", why, strand_scheduler_live(s),
-          (uint64_t)atomic_load(&s->arriving));
+    print(fd, "strand: %s (%" PRIu64 " strands, %" PRIu64 " arriving)\n", why,
+          strand_scheduler_live(s), (uint64_t)atomic_load(&s->arriving));
     strand_scheduler_visit(s, describe, &dump);
 }
 

@@ -14,7 +14,8 @@ static struct strand *take_block(strand_scheduler *held)
 {
     struct strand *block = held ? held->spare_hosted : NULL;
     if (!block) {
-        block = aligned_alloc(BLOCK_ALIGN, (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul));
+        size_t size = (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul);
+        block = aligned_alloc(BLOCK_ALIGN, size);
         if (block)
             memset(block, 0, sizeof *block);
         return block;

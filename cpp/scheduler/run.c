@@ -67,7 +67,8 @@ static bool over(strand_scheduler *s)
 
 static bool deadlocked(strand_scheduler *s)
 {
-    return strand_scheduler_live(s) && s->inside == strand_scheduler_live(s) && atomic_load(&s->arriving) == 0 && s->unsent == 0;
+    uint64_t live = strand_scheduler_live(s);
+    return live && s->inside == live && atomic_load(&s->arriving) == 0 && s->unsent == 0;
 }
 
 static bool outside_has_news(strand_scheduler *s)

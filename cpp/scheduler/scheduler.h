@@ -81,7 +81,7 @@ struct strand_scheduler {
     unsigned spare_hosted_count;
     struct strand_list bound;                  /* table entries of its control blocks */
 
-    _Atomic uint64_t arriving;                 /* spawned elsewhere, on their way through the inbox */
+    _Atomic uint64_t arriving;                 /* spawned elsewhere, on the way through the inbox */
     uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;
     uint64_t parked;
     uint64_t inside;                           /* of these, only another strand can wake them */

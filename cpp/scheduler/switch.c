@@ -33,9 +33,10 @@ static inline void look_at_canary(const struct strand *self)
 static inline void leave_dense(const strand_scheduler *s, const struct strand *self)
 {
     const struct strand_ready_queue *queue = &s->ready;
+    uint64_t soon = queue->head + STRAND_FETCH_FRAMES;
     look_at_canary(self);
-    if (queue->head + STRAND_FETCH_FRAMES < queue->tail)
-        __builtin_prefetch(queue->ring[(queue->head + STRAND_FETCH_FRAMES) & queue->mask]->stack_low);
+    if (soon < queue->tail)
+        __builtin_prefetch(queue->ring[soon & queue->mask]->stack_low);
 }
 
 /*
@@ -94,8 +95,8 @@ static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct s
 }
 
 /*
- * The calls here are the last thing done, so that nothing is saved on the stack that the switch does
- * not save anyway. The place at the tail is there: one was taken.
+ * The calls here are the last thing done, so that nothing is saved on the stack that the switch
+ * does not save anyway. The place at the tail is there: one was taken.
  */
 STRAND_OPAQUE void strand_scheduler_yield(void)
 {

@@ -93,8 +93,9 @@ struct strand_extras {
 };
 
 /*
- * The first line is all that a spawn, a switch and an end touch of a plain strand. A block in a pool
- * keeps its id: the table entry is bound to it and serves the next strand there (table.h); 0: none.
+ * The first line is all that a spawn, a switch and an end touch of a plain strand. A block in a
+ * pool keeps its id: the table entry is bound to it and serves the next strand there (table.h); 0:
+ * none.
  */
 struct strand {
     struct strand_context context;                /* native; valid while not running */

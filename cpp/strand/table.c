@@ -39,8 +39,9 @@ static struct strand_slot *make_slot(void)
             aligned_alloc(sizeof *chunk, STRAND_TABLE_CHUNK_SLOTS * sizeof *chunk);
         if (!chunk)
             return NULL;
+        uint32_t first = number - number % STRAND_TABLE_CHUNK_SLOTS;
         for (uint32_t i = 0; i < STRAND_TABLE_CHUNK_SLOTS; i++) {
-            chunk[i] = (struct strand_slot){.number = number - number % STRAND_TABLE_CHUNK_SLOTS + i};
+            chunk[i] = (struct strand_slot){.number = first + i};
             atomic_init(&chunk[i].word, word_of(1, 0));
         }
         atomic_store_explicit(&strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS], chunk,

@@ -49,7 +49,7 @@ struct strand_slot {
     struct strand_slot *_Atomic next;      /* in an inbox, or in a free list */
     void *result;                          /* valid while KEPT */
     uint32_t number;
-    struct strand_link bound;              /* among its scheduler's own; the holder's, 0 while none */
+    struct strand_link bound;              /* among its scheduler's; the holder's, 0 while none */
 };
 
 enum {
