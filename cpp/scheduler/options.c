@@ -48,7 +48,7 @@ int strand_stack_dense_class(void)
 #if defined(STRAND_ASAN) || defined(STRAND_TSAN)
     return STRAND_STACK_16K;
 #else
-    return STRAND_CONTROL_PLACE_BYTES <= 1536 ? STRAND_STACK_DENSE : STRAND_STACK_16K;
+    return STRAND_CONTROL_PLACE_BYTES <= 512 ? STRAND_STACK_DENSE : STRAND_STACK_16K;
 #endif
 }
 

@@ -69,7 +69,8 @@ struct strand_scheduler_options {
     size_t max_stack_bytes_all;   /* of all strands' segments together; 0: no limit */
     int dense_stacks;         /* strands get a dense stack unless they name stack_bytes: 4 KiB in
                                  huge pages, no guard, a canary looked at by each switch. For code
-                                 of known depth */
+                                 of known depth (on ucontext and in sanitizers' builds 16 KiB, with
+                                 a guard: contexts and frames are larger there) */
     int no_overflow_report;   /* leaves SIGSEGV and SIGBUS alone: an overflow is a plain fault */
 };
 
