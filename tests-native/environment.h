@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool sanitized = true;
@@ -43,6 +44,20 @@ inline bool under_valgrind()
 inline bool emulated()
 {
     return getenv("STRAND_TEST_EMULATED");
+}
+
+// What was said on standard error, without what the tools say there of their own accord: qemu of
+// each end by a signal, AddressSanitizer of swapcontext.
+inline std::string without_notices(std::string said)
+{
+    for (const char *notice : {"qemu: uncaught target signal", "WARNING: ASan doesn't fully support"}) {
+        size_t at = said.find(notice);
+        if (at == std::string::npos || !(sanitized || emulated()))
+            continue;
+        size_t line = said.rfind('\n', at) + 1;      // npos + 1: the first
+        said.erase(line, said.find('\n', at) + 1 - line);
+    }
+    return said;
 }
 
 // GoogleTest's style of death tests in processes that begin anew; a forked one must do where none

@@ -114,7 +114,7 @@ TEST_F(Limits, shouldRefuseStacksAboveTheLimitOfAllAndNameTheOption)
         strand_scheduler_stop(scheduler);
         EXPECT_EQ(run(), 0);
     }
-    std::string told = testing::internal::GetCapturedStderr();
+    std::string told = without_notices(testing::internal::GetCapturedStderr());
     EXPECT_NE(told.find("max_stack_bytes_all"), std::string::npos) << told;
     EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 1) << told;
 }
@@ -125,6 +125,8 @@ TEST_F(Limits, shouldRefuseClearlyAtTheCapOfGuardsByMprotect)
 {
     if (under_valgrind())
         GTEST_SKIP() << "Valgrind has room for fewer mappings";
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer knows of 8,128 strands at most";
     options.guards = STRAND_GUARDS_MPROTECT;
     restart();
     EXPECT_STREQ(stats().guards, "mprotect");
@@ -135,7 +137,7 @@ TEST_F(Limits, shouldRefuseClearlyAtTheCapOfGuardsByMprotect)
         continue;
     size_t had = ids.size();
     end_all();
-    std::string told = testing::internal::GetCapturedStderr();
+    std::string told = without_notices(testing::internal::GetCapturedStderr());
     if (had == many)
         GTEST_SKIP() << "vm.max_map_count is raised";
     EXPECT_EQ(status, -EAGAIN);
@@ -148,6 +150,8 @@ TEST_F(Limits, shouldRunAllWithoutGuardsByWish)
 {
     if (under_valgrind())
         GTEST_SKIP() << "Valgrind has room for fewer mappings";
+    if (thread_sanitized)
+        GTEST_SKIP() << "ThreadSanitizer knows of 8,128 strands at most";
     options.guards = STRAND_GUARDS_NONE;
     restart();
     EXPECT_STREQ(stats().guards, "none");

@@ -57,9 +57,7 @@ inline Outcome in_child(const std::function<void()> &body)
         outcome.err.append(buffer, static_cast<size_t>(count));
     close(ends[0]);
     EXPECT_EQ(waitpid(child, &outcome.status, 0), child);
-    size_t emulator = outcome.err.find("qemu: uncaught target signal");
-    if (emulated() && emulator != std::string::npos)      // it says so of every such end
-        outcome.err.erase(emulator, outcome.err.find('\n', emulator) + 1 - emulator);
+    outcome.err = without_notices(outcome.err);
     return outcome;
 }
 
