@@ -5,7 +5,6 @@
  * next is hosted, when it is time to look outside, or when it has ended.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
