@@ -16,6 +16,7 @@
 #define FRAME_X29 160   /* frame pointer */
 #define FRAME_X30 168   /* return address */
 #define FRAME_BYTES 176
+#define FRAME_BELOW_SP 0
 
 #if !defined(__ASSEMBLER__)
 #include <stddef.h>

@@ -3,17 +3,21 @@
 #ifndef STRAND_ASM_CONTEXT_X86_64_SYSV_H
 #define STRAND_ASM_CONTEXT_X86_64_SYSV_H
 
-#define FRAME_R15 0
-#define FRAME_R14 8
-#define FRAME_R13 16
-#define FRAME_R12 24
-#define FRAME_RBX 32
-#define FRAME_RBP 40
-#define FRAME_RIP 48
-#define FRAME_BYTES 56
+/* From the stack pointer of a parked context. */
+#define FRAME_R15 (-48)
+#define FRAME_R14 (-40)
+#define FRAME_R13 (-32)
+#define FRAME_R12 (-24)
+#define FRAME_RBX (-16)
+#define FRAME_RBP (-8)
+#define FRAME_RIP 0
 
-/* Above the frame of a context whose control words are not plain: its rip is then
- * strand_context_restore, which loads these and goes on to the real one. */
+/* How far below its stack pointer a parked context keeps registers: at most 128 bytes, which signal
+ * handlers leave alone (System V ABI for x86-64, 3.2.2). */
+#define FRAME_BELOW_SP 48
+
+/* Above rip where the control words are not plain: rip is then strand_context_restore, which loads
+ * these and goes on to the real one. */
 #define CONTROL_MXCSR 0
 #define CONTROL_X87 4
 #define CONTROL_RIP 8
@@ -50,14 +54,18 @@ struct strand_context_control {
     void (*rip)(void);
 };
 
-_Static_assert(offsetof(struct strand_context_frame, r15) == FRAME_R15, "r15");
-_Static_assert(offsetof(struct strand_context_frame, r14) == FRAME_R14, "r14");
-_Static_assert(offsetof(struct strand_context_frame, r13) == FRAME_R13, "r13");
-_Static_assert(offsetof(struct strand_context_frame, r12) == FRAME_R12, "r12");
-_Static_assert(offsetof(struct strand_context_frame, rbx) == FRAME_RBX, "rbx");
-_Static_assert(offsetof(struct strand_context_frame, rbp) == FRAME_RBP, "rbp");
-_Static_assert(offsetof(struct strand_context_frame, rip) == FRAME_RIP, "rip");
-_Static_assert(sizeof(struct strand_context_frame) == FRAME_BYTES, "the frame's end");
+#define STRAND_CONTEXT_RIP_AT ((long)offsetof(struct strand_context_frame, rip))
+#define STRAND_CONTEXT_AT(field, place)                                                             \
+    _Static_assert((long)offsetof(struct strand_context_frame, field) ==                            \
+                   STRAND_CONTEXT_RIP_AT + (place), #field)
+STRAND_CONTEXT_AT(r15, FRAME_R15);
+STRAND_CONTEXT_AT(r14, FRAME_R14);
+STRAND_CONTEXT_AT(r13, FRAME_R13);
+STRAND_CONTEXT_AT(r12, FRAME_R12);
+STRAND_CONTEXT_AT(rbx, FRAME_RBX);
+STRAND_CONTEXT_AT(rbp, FRAME_RBP);
+STRAND_CONTEXT_AT(rip, FRAME_RIP);
+_Static_assert(offsetof(struct strand_context_frame, rip) == FRAME_BELOW_SP, "below");
 _Static_assert(offsetof(struct strand_context_control, mxcsr) == CONTROL_MXCSR, "mxcsr");
 _Static_assert(offsetof(struct strand_context_control, x87) == CONTROL_X87, "x87");
 _Static_assert(offsetof(struct strand_context_control, rip) == CONTROL_RIP, "real rip");
@@ -111,7 +119,7 @@ static inline void *strand_context_frame_make(void *top, void *low, void (*first
         first = strand_context_behind_pad(strand_context_restore);
     }
     *frame = (struct strand_context_frame){.r12 = entry, .rip = first};
-    return frame;
+    return &frame->rip;
 }
 #endif
 

@@ -24,6 +24,7 @@
 #define FRAME_EXCEPTIONS 256
 #define FRAME_RIP 264
 #define FRAME_BYTES 272
+#define FRAME_BELOW_SP 0
 
 #define TEB_EXCEPTIONS 0x00   /* ExceptionList: Wine has handlers there, and SwitchToFiber keeps it */
 #define TEB_STACK_BASE 0x08

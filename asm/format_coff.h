@@ -13,7 +13,7 @@
     .scl 2
     .type 32
     .endef
-    .p2align 4
+    .p2align 6
 \name:
     .seh_proc \name
 .endm

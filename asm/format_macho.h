@@ -13,7 +13,7 @@
 .macro FUNCTION name
     .globl _\name
     .private_extern _\name
-    .p2align 4
+    .p2align 6
 _\name:
     .cfi_startproc
 .endm

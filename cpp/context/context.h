@@ -9,7 +9,7 @@
  *         +------------------+ <- low + size, aligned down to 16
  *         | first frame      |   the trampoline: CFI ends here, gdb's backtrace too
  *         | ...              |
- *         | saved registers  | <- context.sp while not running
+ *         | saved registers  | <- strand_context_sp while not running
  *   low   +------------------+
  *
  * A switch keeps the callee-saved registers and the floating-point control bits (MXCSR and x87's, or
@@ -35,10 +35,10 @@ void strand_context_prepare(struct strand_context *context, void *low, size_t si
  * something switches back, the value given there. */
 void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value);
 
-/* The stack pointer a parked context has; for stack walking and diagnosis. */
+/* At or below all that a parked context keeps on its stack; for stack walking and diagnosis. */
 static inline void *strand_context_sp(const struct strand_context *context)
 {
-    return context->sp;
+    return (char *)context->sp - STRAND_CONTEXT_BELOW_SP;
 }
 
 /* "asm" or "ucontext". */

@@ -48,23 +48,28 @@ static inline struct strand *strand_ready_first(const struct strand_ready_queue 
 /* How many places ahead is fetched: the block, and, when that has come, what it points to. */
 enum { STRAND_FETCH_BLOCK = 12, STRAND_FETCH_FRAMES = 6 };
 
-/*
- * Takes the first, which there is. What the next ones will need is fetched: blocks of those far
- * ahead, the saved registers (and the frames above them) of a nearer one, whose block has come
- * meanwhile. A place beyond the tail may hold the pointer of a strand long gone: it is fetched in
- * vain, but never looked into.
- */
+/* Fetches what the next ones will need, of a queue longer than that: the block of one far ahead,
+ * the saved registers (and the frames above them) of a nearer one, whose block has come meanwhile.
+ * Always inlined: to gcc a function that only fetches does nothing, and goes. */
+static inline __attribute__((always_inline)) void
+strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64_t tail)
+{
+    uint64_t far = head + STRAND_FETCH_BLOCK;
+    if (far >= tail)
+        return;
+    uint64_t near = far - (STRAND_FETCH_BLOCK - STRAND_FETCH_FRAMES);
+    const char *sp = strand_context_sp(&queue->ring[near & queue->mask]->context);
+    __builtin_prefetch(queue->ring[far & queue->mask]);
+    __builtin_prefetch(sp);
+    __builtin_prefetch(sp + 64);
+}
+
+/* Takes the first, which there is. */
 static inline void strand_ready_drop_first(struct strand_ready_queue *queue)
 {
-    struct strand **ring = queue->ring;
-    uint64_t head = queue->head, mask = queue->mask;
+    uint64_t head = queue->head;
+    strand_ready_fetch(queue, head, queue->tail);
     __atomic_store_n(&queue->head, head + 1, __ATOMIC_RELAXED);
-    __builtin_prefetch(ring[(head + STRAND_FETCH_BLOCK) & mask]);
-    if (head + STRAND_FETCH_FRAMES < queue->tail) {
-        const char *sp = strand_context_sp(&ring[(head + STRAND_FETCH_FRAMES) & mask]->context);
-        __builtin_prefetch(sp);
-        __builtin_prefetch(sp + 64);
-    }
 }
 
 #endif

@@ -28,9 +28,11 @@ static inline void look_at_canary(const struct strand *self)
         strand_scheduler_dense_overrun(self);
 }
 
-/* Where dense strands follow one another their canaries are fetched ahead too. */
-static inline void leave_dense(const strand_scheduler *s, const struct strand *self)
+/* Before a strand is left. Where dense ones follow one another their canaries are fetched ahead. */
+static inline void leave(const strand_scheduler *s, const struct strand *self)
 {
+    if (__builtin_expect(self->kind != STRAND_DENSE, 1))
+        return;
     const struct strand_ready_queue *queue = &s->ready;
     uint64_t soon = queue->head + STRAND_FETCH_FRAMES;
     look_at_canary(self);
@@ -45,8 +47,6 @@ static inline void leave_dense(const strand_scheduler *s, const struct strand *s
  */
 static inline void switch_strands(strand_scheduler *s, struct strand *self, struct strand *to)
 {
-    if (__builtin_expect(self->kind == STRAND_DENSE, 0))
-        leave_dense(s, self);
     self->saved_errno = *s->errno_place;
     *s->errno_place = to->saved_errno;
     s->current = to;
@@ -83,7 +83,7 @@ static __attribute__((noinline)) void leave_to_carrier(strand_scheduler *s, stru
     switch_to_carrier(s, self);
 }
 
-static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct strand *self)
+static __attribute__((noinline)) void yield_to_carrier(strand_scheduler *s, struct strand *self)
 {
     bool alone = !strand_ready_first(&s->ready) && !strand_scheduler_budget_spent(s);
     strand_ready_append(s, self);
@@ -91,6 +91,21 @@ static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct s
         take(s, self);
     else
         leave_to_carrier(s, self);
+}
+
+/* From or to a dense strand, or to the carrier. */
+static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct strand *self)
+{
+    struct strand *next = next_directly(s);
+    if (!next) {
+        yield_to_carrier(s, self);
+        return;
+    }
+    take(s, next);
+    strand_move(self, STRAND_RUNNING, STRAND_READY);
+    s->ready.ring[s->ready.tail++ & s->ready.mask] = self;
+    leave(s, self);
+    switch_strands(s, self, next);
 }
 
 /*
@@ -102,14 +117,19 @@ STRAND_OPAQUE void strand_scheduler_yield(void)
     strand_scheduler *s = strand_held_here;
     if (!s || !s->current)
         return;
-    struct strand *self = s->current, *next = next_directly(s);
-    if (!next) {
+    struct strand *self = s->current;
+    struct strand_ready_queue *queue = &s->ready;
+    struct strand **ring = queue->ring;
+    uint64_t head = queue->head, tail = queue->tail, mask = queue->mask;
+    struct strand *next = ring[head & mask];
+    if (head == tail || head == s->look_at || !strand_hand_over(self, next)) {
         yield_slowly(s, self);
         return;
     }
-    take(s, next);
-    strand_move(self, STRAND_RUNNING, STRAND_READY);
-    s->ready.ring[s->ready.tail++ & s->ready.mask] = self;
+    strand_ready_fetch(queue, head, tail);
+    __atomic_store_n(&queue->head, head + 1, __ATOMIC_RELAXED);
+    queue->tail = tail + 1;
+    ring[tail & mask] = self;
     switch_strands(s, self, next);
 }
 
@@ -127,8 +147,10 @@ __attribute__((noinline)) void strand_scheduler_park(strand_scheduler *s)
         return;
     }
     take(s, next);
-    if (next != self)
-        switch_strands(s, self, next);
+    if (next == self)
+        return;
+    leave(s, self);
+    switch_strands(s, self, next);
 }
 
 /* Of a strand that ended: its stack, now that nobody stands on it. */

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <strand/strand.h>
 
@@ -105,8 +106,15 @@ struct strand {
     void *argument;
     char *stack_low;                              /* native; NULL in a block never used */
     int saved_errno;                              /* valid while not running */
-    uint8_t state;                                /* enum strand_state; see strand_become */
-    uint8_t kind;
+    union {
+        struct {
+            uint8_t state;                        /* enum strand_state; see strand_become */
+            uint8_t kind;
+        };
+        struct strand_phase {
+            uint8_t state, kind;
+        } phase;                                  /* both at once: strand_hand_over */
+    };
     uint8_t waits;                                /* STRAND_ARMED, ... */
     uint8_t permit;                               /* a wake that came before its park */
     uint8_t cancelled;                            /* a cancel not yet met */
@@ -199,6 +207,24 @@ static inline void strand_move(struct strand *strand, enum strand_state from,
 {
     CHECK(strand->state == from && strand_may_come_from(to) & STRAND_FROM(from));
     strand->state = (uint8_t)to;
+}
+
+/*
+ * Both plain (on stacks with guards, of a program without split stacks), self hands the carrier to
+ * next and waits behind it: both states change, or, where either is not what it should be, none
+ * does. State and kind are read and written as one word: a read of what was written by halves just
+ * before waits until the halves have left the store queue.
+ */
+static inline bool strand_hand_over(struct strand *self, struct strand *next)
+{
+    const struct strand_phase ready = {STRAND_READY, STRAND_NATIVE};
+    const struct strand_phase running = {STRAND_RUNNING, STRAND_NATIVE};
+    if (memcmp(&next->phase, &ready, sizeof ready) != 0 ||
+        memcmp(&self->phase, &running, sizeof running) != 0)
+        return false;
+    next->phase = running;
+    self->phase = ready;
+    return true;
 }
 
 const char *strand_state_name(enum strand_state state);

@@ -7,4 +7,7 @@ struct strand_context {
     void *sp;
 };
 
+/* A parked one may keep registers so far below its stack pointer (on x86-64, in the red zone). */
+enum { STRAND_CONTEXT_BELOW_SP = 48 };
+
 #endif

@@ -12,4 +12,6 @@ struct strand_context {
     void *sp;      /* at or below every frame, while parked */
 };
 
+enum { STRAND_CONTEXT_BELOW_SP = 0 };
+
 #endif
