@@ -122,6 +122,42 @@ TEST_F(Threads, shouldLoseNoWakeOfManyThreads)
         thread.join();
 }
 
+// One whose id nobody was given ends without an atomic operation; but it may give its id away, or
+// a dump may print it, and then the end must see what a thread posts at that moment.
+TEST_F(Threads, shouldSeeAWakeAtTheEndOfAStrandThatToldItsOwnId)
+{
+    constexpr int ROUNDS = 300, EACH = 1000;
+    static std::atomic<strand_id> told;
+    static int begun;
+    told = 0;
+    begun = 0;
+    std::atomic<bool> over{false};
+    std::thread waker([&over] {
+        while (!over)
+            strand_wake(told.load(std::memory_order_relaxed));
+    });
+    spawn([] {
+        for (int round = 0; round < ROUNDS; round++) {
+            for (int i = 0; i < EACH; i++) {
+                int status = strand_spawn(
+                    nullptr,
+                    [](void *) {
+                        told.store(strand_self(), std::memory_order_relaxed);
+                        begun++;
+                    },
+                    nullptr, nullptr);
+                EXPECT_EQ(status, 0);
+            }
+            strand_yield();
+        }
+    });
+    EXPECT_EQ(run(), 0);
+    over = true;
+    waker.join();
+    EXPECT_EQ(begun, ROUNDS * EACH);
+    EXPECT_EQ(run(), 0);      // and nothing is left in the inbox
+}
+
 TEST_F(Threads, shouldGiveNoSuchStrandWhenTheSchedulerIsGone)
 {
     std::atomic<strand_id> id{0};

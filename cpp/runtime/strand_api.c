@@ -24,7 +24,7 @@ void strand_yield(void)
 strand_id strand_self(void)
 {
     struct strand *self = strand_calling();
-    return self ? self->id : 0;
+    return self ? strand_reveal(self) : 0;
 }
 
 void strand_exit(void *result)
@@ -33,7 +33,7 @@ void strand_exit(void *result)
     CHECK(self && !self->deferring);
     if (result)
         strand_extras(self)->result = result;
-    strand_scheduler_finish(self->scheduler, self);
+    strand_scheduler_finish(self);
 }
 
 int strand_join(strand_id id, int64_t deadline_ns, void **result)

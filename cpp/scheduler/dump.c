@@ -54,11 +54,11 @@ static void describe(struct strand *strand, void *context)
     const char *quote = strand_name(strand)[0] ? "\"" : "";
     const char *gap = strand_name(strand)[0] ? " " : "";
     if (strand->state == STRAND_PARKED && strand_armed(strand))
-        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand->id, gap,
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand_reveal(strand), gap,
               quote, strand_name(strand), quote, kind, strand->wait.reason,
               (double)(dump->now_ns - strand->wait.since_ns) / 1e9);
     else
-        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand->id, gap, quote, strand_name(strand),
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand_reveal(strand), gap, quote, strand_name(strand),
               quote, kind, strand_state_name((enum strand_state)strand->state));
 }
 

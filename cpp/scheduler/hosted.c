@@ -57,7 +57,8 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
     struct strand *strand = take_block(held);
     if (!strand)
         return -ENOMEM;
-    strand_control_init(strand, STRAND_HOSTED, s);
+    strand_control_init(strand, STRAND_HOSTED);
+    strand->scheduler = s;
     strand->operation = NULL;      /* the last one here may have ended in the middle of one */
     if (name)
         strncat(strand_extras(strand)->name, name, STRAND_NAME_BYTES - 1);
@@ -65,6 +66,7 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
         free(strand);      /* bound blocks do not come here */
         return -ENOMEM;
     }
+    strand_reveal(strand);
     atomic_fetch_add(&s->arriving, 1);
     *out = strand;
     return 0;
@@ -115,7 +117,7 @@ void strand_hosted_abandon(strand_id id)
 void strand_hosted_end_unbegun(struct strand *strand)
 {
     CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
-    strand_scheduler_adopt(strand->scheduler, strand_table_find(strand->id));
+    strand_scheduler_adopt(strand->scheduler, strand->slot);
     atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);
     strand_become(strand, STRAND_RUNNING);

@@ -82,7 +82,7 @@ static int begin_watch(struct strand *self, struct strand_slot *slot, strand_id 
     if (!watch)
         return -ENOMEM;
     watch->target = id;
-    watch->joiner = self->id;
+    watch->joiner = strand_reveal(self);
     strand_link_init(&watch->link);
     pthread_mutex_lock(&lock);
     bool alive = strand_slot_watch(slot, id);

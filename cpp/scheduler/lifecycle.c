@@ -38,6 +38,7 @@ static void take_options(strand_scheduler *s, const struct strand_scheduler_opti
     s->max_strands = options->max_strands ? options->max_strands : SIZE_MAX;
     s->max_stack_bytes = options->max_stack_bytes;
     s->native_kind = strand_split_present() ? STRAND_SPLIT : STRAND_NATIVE;
+    s->default_kind = strand_kind_on(s, s->default_class);
     s->guards = choose_guards(options->guards);
     s->stack_limit.max_bytes = options->max_stack_bytes_all;
     s->poll_bound = options->poll_bound ? options->poll_bound : DEFAULT_POLL_BOUND;
@@ -71,6 +72,7 @@ static void close_inbox(strand_scheduler *s)
 
 static void init_fields(strand_scheduler *s)
 {
+    s->default_stacks = &s->stacks->classes[s->default_class];
     strand_list_init(&s->bound);
     strand_sanitizer_init_carrier(&s->carrier_sanitizer);
     pthread_mutex_init(&s->guest_lock, NULL);
@@ -189,7 +191,7 @@ static struct {
 static void abandon(struct strand *strand, void *context)
 {
     strand_scheduler *s = context;
-    struct strand_slot *slot = strand_table_find(strand->id);
+    struct strand_slot *slot = strand->slot;
     if (strand_slot_end(slot) & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, strand->id, NULL);
 }

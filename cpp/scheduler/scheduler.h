@@ -111,8 +111,9 @@ struct strand_scheduler {
     size_t max_strands;
     size_t max_stack_bytes;                    /* of one strand */
     uint64_t segments_linked, segments_freed;
-    enum strand_kind native_kind;
-    unsigned default_class;                    /* of stacks */
+    enum strand_kind native_kind, default_kind;
+    unsigned default_class;                    /* of stacks ... */
+    struct strand_stack_slots *default_stacks; /* ... of the holder's */
     enum strand_stack_guards guards;
     _Atomic uint32_t running;                  /* STRAND_IDLE, ... */
     uint32_t fork_epoch;                       /* strand_fork_epoch at creation */
@@ -234,7 +235,7 @@ void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, 
                             void *context);
 
 /* -- for native strands (switch.c) -- */
-__attribute__((noreturn)) void strand_scheduler_finish(strand_scheduler *s, struct strand *self);
+__attribute__((noreturn)) void strand_scheduler_finish(struct strand *self);
 void strand_scheduler_run_native(strand_scheduler *s, struct strand *strand);
 int strand_scheduler_call_on_carrier(strand_scheduler *s, void (*fn)(void *), void *arg);
 void strand_context_begin(void *value);                       /* a native strand's first frame */
@@ -277,6 +278,12 @@ static inline uint64_t strand_scheduler_live(const strand_scheduler *s)
 {
     uint64_t finished = __atomic_load_n(&s->finished, __ATOMIC_ACQUIRE);
     return strand_counter_read(&s->spawned) - finished;
+}
+
+static inline enum strand_kind strand_kind_on(const strand_scheduler *s, unsigned size_class)
+{
+    return size_class == STRAND_STACK_DENSE && s->native_kind == STRAND_NATIVE ? STRAND_DENSE
+                                                                                : s->native_kind;
 }
 
 /* 0, -ECANCELED, -EAGAIN. */

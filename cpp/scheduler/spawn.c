@@ -18,10 +18,11 @@ static void set_name(struct strand *strand, const char *name)
 }
 
 /* A block out of the pool: only one that has never been used does not know its stack. */
-static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_class, int *status)
+static struct strand *take_block(strand_scheduler *s, struct strand_stack_pool *pool,
+                                 unsigned size_class, int *status)
 {
     struct strand_stack stack;
-    char *top = strand_stack_take(pool, size_class);
+    char *top = strand_stack_take(&pool->classes[size_class]);
     if (top) {
         struct strand *block = strand_control_at(top);
         if (block->stack_low)
@@ -33,6 +34,7 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
             return NULL;
     }
     struct strand *block = strand_control_at(stack.low + stack.size_bytes);
+    block->scheduler = s;
     block->stack_low = stack.low;
     block->stack = stack;
     block->size_class = (uint8_t)stack.size_class;
@@ -41,25 +43,24 @@ static struct strand *take_block(struct strand_stack_pool *pool, unsigned size_c
     return block;
 }
 
-static inline enum strand_kind kind_on(const strand_scheduler *s, unsigned size_class)
-{
-    return size_class == STRAND_STACK_DENSE && s->native_kind == STRAND_NATIVE ? STRAND_DENSE
-                                                                                : s->native_kind;
-}
-
-static inline void build(strand_scheduler *s, struct strand *strand, enum strand_kind kind,
-                         const struct strand_options *options, strand_entry entry, void *argument)
+static inline void build_plain(struct strand *strand, enum strand_kind kind, strand_entry entry,
+                               void *argument)
 {
     size_t frames = (size_t)((char *)strand - strand->stack_low);
-    strand_control_init(strand, kind, s);
-    strand->entry = entry;
-    strand->argument = argument;
-    if (options)
-        set_name(strand, options->name);
-    if (options && options->max_stack_bytes)
-        strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
     strand_sanitizer_init(&strand->sanitizer, strand->stack_low, frames);
     strand_context_prepare(&strand->context, strand->stack_low, frames, strand_context_begin);
+    strand->entry = entry;
+    strand->argument = argument;
+    strand_control_init(strand, kind);
+}
+
+static void build(strand_scheduler *s, struct strand *strand, const struct strand_options *options,
+                  strand_entry entry, void *argument)
+{
+    build_plain(strand, strand_kind_on(s, strand->size_class), entry, argument);
+    set_name(strand, options->name);
+    if (options->max_stack_bytes)
+        strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
 }
 
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
@@ -71,7 +72,7 @@ void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
 
 void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
 {
-    struct strand_slot *slot = strand_table_find(block->id);
+    struct strand_slot *slot = block->slot;
     strand_link_remove(&slot->bound);
     strand_table_give(&s->slots, slot);
     block->id = 0;
@@ -94,10 +95,10 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
                       unsigned size_class, strand_entry entry, void *argument, strand_id *id)
 {
     int status = 0;
-    struct strand *strand = take_block(s->stacks, size_class, &status);
+    struct strand *strand = take_block(s, s->stacks, size_class, &status);
     if (!strand)
         return status;
-    build(s, strand, kind_on(s, strand->size_class), options, entry, argument);
+    build(s, strand, options, entry, argument);
     struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
     if (!slot) {
         strand_scheduler_release(strand);
@@ -105,7 +106,7 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
     }
     strand_scheduler_adopt(s, slot);
     strand_ready_append(s, strand);
-    *id = strand->id;
+    *id = strand_reveal(strand);
     return 0;
 }
 
@@ -116,18 +117,18 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
 {
     int status = 0;
     pthread_mutex_lock(&s->guest_lock);
-    struct strand *strand = take_block(s->guest_stacks, size_class, &status);
+    struct strand *strand = take_block(s, s->guest_stacks, size_class, &status);
     pthread_mutex_unlock(&s->guest_lock);
     if (!strand)
         return status;
     strand->guest = 1;
-    build(s, strand, kind_on(s, strand->size_class), options, entry, argument);
+    build(s, strand, options, entry, argument);
     struct strand_slot *slot = strand_table_take(NULL, s, strand);
     if (!slot) {
         strand_scheduler_release(strand);
         return -ENOMEM;
     }
-    *id = strand->id;
+    *id = strand_reveal(strand);
     atomic_fetch_add(&s->arriving, 1);
     strand_scheduler *same;
     CHECK(strand_slot_post(slot, *id, STRAND_POST_BEGIN, &same) == 1);
@@ -168,28 +169,26 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
                                                void *argument, strand_id *id)
 {
     strand_scheduler *held = strand_held_here;
-    if (held && (!s || s == held) && entry && strand_scheduler_may_spawn(held) == 0) {
-        char *top = strand_stack_take(held->stacks, held->default_class);
-        struct strand *strand = top ? strand_control_at(top) : NULL;
-        if (strand && strand->id) {
-            build(held, strand, kind_on(held, held->default_class), NULL, entry, argument);
-            strand_slot_begin(strand_table_find(strand->id), strand);
-            strand_counter_add(&held->spawned, 1);
-            strand_ready_append(held, strand);
-            if (id)
-                *id = strand->id;
-            return 0;
-        }
-        if (top)
-            strand_stack_give(held->stacks, held->default_class, top);
-    }
-    return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
+    if (!held || (s && s != held) || !entry || strand_scheduler_may_spawn(held) < 0)
+        return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
+    char *top = strand_stack_at_hand(held->default_stacks);
+    struct strand *strand = top ? strand_control_at(top) : NULL;
+    if (!strand || !strand->id)
+        return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
+    strand_stack_take(held->default_stacks);
+    strand_slot_begin(strand->slot, strand);
+    build_plain(strand, held->default_kind, entry, argument);
+    strand_ready_append(held, strand);
+    strand_counter_add(&held->spawned, 1);
+    if (id)
+        *id = strand_reveal(strand);
+    return 0;
 }
 
 void strand_arrive(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
-    strand_scheduler_adopt(s, strand_table_find(strand->id));
+    strand_scheduler_adopt(s, strand->slot);
     atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
     strand->cancelled |= s->stop_deadline_ns != 0;
     strand_ready_append(s, strand);
@@ -212,11 +211,11 @@ static void part(struct strand *strand, struct strand_slot *slot)
     strand->id = 0;
 }
 
-void strand_scheduler_end(struct strand *strand)
+static __attribute__((noinline)) void end_known(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     strand_id id = strand->id;
-    struct strand_slot *slot = strand_table_find(id);
+    struct strand_slot *slot = strand->slot;
     void *result = strand->has_extras ? strand->extras.result : NULL;
     bool keep = strand->has_extras && hand_result_on(strand);
 
@@ -236,6 +235,16 @@ void strand_scheduler_end(struct strand *strand)
         strand_watchers_wake(s, slot, id, result);
 }
 
+void strand_scheduler_end(struct strand *strand)
+{
+    if (strand->known || strand->has_extras || !strand_slot_end_unknown(strand->slot)) {
+        end_known(strand);
+        return;
+    }
+    strand_move(strand, STRAND_RUNNING, STRAND_FINISHED);
+    strand_counter_add(&strand->scheduler->finished, 1);
+}
+
 void strand_scheduler_release(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
@@ -249,8 +258,7 @@ void strand_scheduler_release(struct strand *strand)
     if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(strand->stack_low))
         strand_scheduler_dense_overrun(strand);
     if (!strand->guest) {
-        if (!strand_stack_give(s->stacks, strand->size_class,
-                               (char *)strand + STRAND_CONTROL_PLACE_BYTES))
+        if (!strand_stack_give(s->stacks, strand->size_class, strand_control_top(strand)))
             strand_stack_release(&strand->stack);
         return;
     }

@@ -19,7 +19,7 @@ static void begin(struct strand *strand)
 struct strand *strand_split_switch(strand_scheduler *s, struct strand *to)
 {
     void *carrier[STRAND_SPLIT_WORDS];
-    if (!to->begun)
+    if (!to->has_extras || !to->extras.split)
         begin(to);
     strand_split_save(carrier);
     strand_split_load(strand_segments_split(to));

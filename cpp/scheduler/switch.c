@@ -2,7 +2,8 @@
 /*
  * Native strands leave and take the carrier here. A strand that leaves switches straight to the
  * next ready native strand; to the carrier's own frames (run.c) only when there is none, when the
- * next is hosted, when it is time to look outside, or when it has ended.
+ * next is hosted, when it is time to look outside, or when it ended with more to give back than its
+ * stack.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -169,10 +170,8 @@ void strand_context_begin(void *value)
     strand_scheduler *s = strand_held_here;
     struct strand *self = s->current;
     arrive(s, self, value);
-    self->begun = 1;
-    release_departed(s);
     self->entry(self->argument);
-    strand_scheduler_finish(self->scheduler, self);
+    strand_scheduler_finish(self);
 }
 
 /* The queue is the parent's. */
@@ -185,32 +184,42 @@ static void refuse_in_child_of_fork(void)
 }
 
 /*
- * Leaves for ever: to the next strand if that has not begun, since a first frame looks whether a
- * stack was left; else to the carrier, so that those who merely come back need not look.
+ * Gives back the stack that it stands on: only the holder takes it again, once it is left, and
+ * only a spawn, or a sweep, would write there. Not where there is more to be given back, or to be
+ * told of, than one slot of the holder's own pool.
  */
+static inline bool release_early(strand_scheduler *s, struct strand *self)
+{
+    return !STRAND_SANITIZED && !self->guest && !self->has_extras &&
+           strand_stack_give(s->stacks, self->size_class, strand_control_top(self));
+}
+
+/* Leaves for ever: to the next strand, or to the carrier, which then sees to the stack. */
 __attribute__((noreturn)) static void depart(strand_scheduler *s, struct strand *self)
 {
-    struct strand *next = next_directly(s);
+    struct strand *next = NULL;
     struct strand_context *to = &s->carrier;
-    struct strand_sanitizer *sanitizer = &s->carrier_sanitizer;
-    s->departed = self;
     s->current = NULL;
-    if (next && !next->begun) {
+    if (release_early(s, self))
+        next = next_directly(s);
+    else
+        s->departed = self;
+    if (next) {
         take(s, next);
-        *s->errno_place = 0;
+        *s->errno_place = next->saved_errno;
         s->current = next;
         to = &next->context;
-        sanitizer = &next->sanitizer;
     }
-    strand_sanitizer_leave(&self->sanitizer, sanitizer, true);
+    strand_sanitizer_leave(&self->sanitizer, &s->carrier_sanitizer, true);
     strand_context_switch(&self->context, to, self);
     CHECK(!"a finished strand ran again");
     abort();
 }
 
-STRAND_OPAQUE void strand_scheduler_finish(strand_scheduler *s, struct strand *self)
+STRAND_OPAQUE void strand_scheduler_finish(struct strand *self)
 {
-    if (strand_held_here != s)
+    strand_scheduler *s = strand_held_here;
+    if (!s)
         refuse_in_child_of_fork();
     if (self->has_extras)
         strand_belongings_end(self);

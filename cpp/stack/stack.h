@@ -168,17 +168,24 @@ static inline char *strand_stack_without_mark(char *top)
     return (char *)((uintptr_t)top & ~STRAND_STACK_FRESH);
 }
 
-/* The top of a slot at hand that has been used before, or NULL: then ask strand_stack_acquire. */
-static inline char *strand_stack_take(struct strand_stack_pool *pool, unsigned size_class)
+/* The top of the slot that strand_stack_take would give. */
+static inline char *strand_stack_at_hand(const struct strand_stack_slots *slots)
 {
-    struct strand_stack_slots *slots = &pool->classes[size_class];
     uint64_t count = slots->free_count;
     if (__builtin_expect(count <= slots->take_above, 0))
         return NULL;
     char *top = slots->free[count - 1];
     if (__builtin_expect((uintptr_t)top & STRAND_STACK_FRESH, 0))
         return NULL;
-    strand_counter_subtract(&slots->free_count, 1);
+    return top;
+}
+
+/* The top of a slot at hand that has been used before, or NULL: then ask strand_stack_acquire. */
+static inline char *strand_stack_take(struct strand_stack_slots *slots)
+{
+    char *top = strand_stack_at_hand(slots);
+    if (top)
+        strand_counter_subtract(&slots->free_count, 1);
     return top;
 }
 
@@ -190,7 +197,7 @@ static inline char *strand_stack_take(struct strand_stack_pool *pool, unsigned s
 static inline int strand_stack_acquire(struct strand_stack_pool *pool, unsigned size_class,
                                        struct strand_stack *stack)
 {
-    char *top = strand_stack_take(pool, size_class);
+    char *top = strand_stack_take(&pool->classes[size_class]);
     if (__builtin_expect(!top, 0))
         return strand_stack_acquire_slowly(pool, size_class, stack);
     strand_stack_describe(pool, size_class, top, stack);

@@ -101,7 +101,7 @@ struct strand_extras {
 struct strand {
     struct strand_context context;                /* native; valid while not running */
     strand_id id;
-    strand_scheduler *scheduler;
+    struct strand_slot *slot;                     /* valid while there is an id */
     strand_entry entry;
     void *argument;
     char *stack_low;                              /* native; NULL in a block never used */
@@ -120,11 +120,12 @@ struct strand {
     uint8_t cancelled;                            /* a cancel not yet met */
     uint8_t deferring;                            /* in its defers: cancels are not met */
     uint8_t unpark;                               /* hosted: made ready by the core, not its host */
-    uint8_t begun;                                /* native: has run */
     uint8_t has_extras;
+    uint8_t known;                                /* somebody has the id: see strand_reveal */
     uint8_t size_class;                           /* native: its stack's */
     uint8_t guest;                                /* native: the stack came from guest_stacks */
 
+    strand_scheduler *scheduler;                  /* a block in a pool is its scheduler's */
     struct strand_wait wait;
     void *operation;                              /* io: what the step to be repeated works on;
                                                      NULL at a strand's begin and end */
@@ -143,16 +144,26 @@ static inline struct strand *strand_control_at(char *top)
     return (struct strand *)(top - STRAND_CONTROL_PLACE_BYTES);
 }
 
-/* Blank block of a kind. The state is NEW; the id is what it was. */
-static inline void strand_control_init(struct strand *strand, enum strand_kind kind,
-                                       strand_scheduler *scheduler)
+static inline char *strand_control_top(struct strand *strand)
 {
-    strand->scheduler = scheduler;
-    strand->saved_errno = 0;
-    strand->state = STRAND_NEW;
+    return (char *)strand + STRAND_CONTROL_PLACE_BYTES;
+}
+
+_Static_assert(STRAND_NEW == 0, "strand_control_init");
+
+/* Blank block of a kind. The state is NEW; whose it is and the id are what they were. */
+static inline void strand_control_init(struct strand *strand, enum strand_kind kind)
+{
+    const size_t begin = offsetof(struct strand, saved_errno);
+    memset((char *)strand + begin, 0, offsetof(struct strand, size_class) - begin);
     strand->kind = (uint8_t)kind;
-    strand->waits = strand->permit = strand->cancelled = strand->deferring = strand->unpark = 0;
-    strand->begun = strand->has_extras = 0;
+}
+
+/* Its id, for somebody: from now on any thread may come with it. */
+static inline strand_id strand_reveal(struct strand *strand)
+{
+    strand->known = 1;
+    return strand->id;
 }
 
 static inline bool strand_armed(const struct strand *strand)

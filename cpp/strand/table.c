@@ -144,7 +144,7 @@ struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_sc
                                       struct strand *strand)
 {
     struct strand_slot *slot =
-        strand->id ? strand_table_find(strand->id) : bind(cache, scheduler, strand);
+        strand->id ? strand->slot : bind(cache, scheduler, strand);
     if (slot)
         strand_slot_begin(slot, strand);
     return slot;

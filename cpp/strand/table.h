@@ -96,6 +96,7 @@ static inline struct strand_slot *strand_table_find(strand_id id)
 static inline void strand_slot_begin(struct strand_slot *slot, struct strand *strand)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32;
+    strand->slot = slot;
     strand->id = word | slot->number;
     atomic_store_explicit(&slot->word, word | STRAND_POST_LIVE, memory_order_release);
 }
@@ -128,6 +129,18 @@ bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
  */
 static inline unsigned strand_slot_end(struct strand_slot *slot);
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result);
+
+/* The same, quicker, of a strand whose id nobody knows and of which nothing is posted: no thread
+ * but the holder's looks at the entry then. False, and nothing done, where more is to be done. */
+static inline bool strand_slot_end_unknown(struct strand_slot *slot)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    if ((uint32_t)word != STRAND_POST_LIVE || word >> 32 == STRAND_LAST_GENERATION)
+        return false;
+    word += ((uint64_t)1 << 32) - STRAND_POST_LIVE;
+    atomic_store_explicit(&slot->word, word, memory_order_release);
+    return true;
+}
 
 /* For what strand_slot_end has left of other threads' bits. */
 unsigned strand_slot_clear(struct strand_slot *slot, uint64_t before);

@@ -66,7 +66,7 @@ const char *probe_state_name(int state) { return strand_state_name((enum strand_
 
 void probe_park_a_ready_strand(void)
 {
-    strand_control_init(&blank, STRAND_HOSTED, NULL);
+    strand_control_init(&blank, STRAND_HOSTED);
     strand_become(&blank, STRAND_READY);
     strand_become(&blank, STRAND_PARKED);
 }
