@@ -21,6 +21,7 @@
 #define STRAND_CONTEXT_CONTEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "context_kind.h"   /* from asm/ or ucontext's folder: struct strand_context */
 
@@ -35,10 +36,11 @@ void strand_context_prepare(struct strand_context *context, void *low, size_t si
  * something switches back, the value given there. */
 void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value);
 
-/* At or below all that a parked context keeps on its stack; for stack walking and diagnosis. */
+/* At or below all that a parked context keeps on its stack; for stack walking and diagnosis. Of a
+ * blank one: no address. */
 static inline void *strand_context_sp(const struct strand_context *context)
 {
-    return (char *)context->sp - STRAND_CONTEXT_BELOW_SP;
+    return (void *)((uintptr_t)context->sp - STRAND_CONTEXT_BELOW_SP);
 }
 
 /* "asm" or "ucontext". */

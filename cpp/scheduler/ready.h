@@ -58,10 +58,10 @@ strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64
     if (far >= tail)
         return;
     uint64_t near = far - (STRAND_FETCH_BLOCK - STRAND_FETCH_FRAMES);
-    const char *sp = strand_context_sp(&queue->ring[near & queue->mask]->context);
+    uintptr_t sp = (uintptr_t)strand_context_sp(&queue->ring[near & queue->mask]->context);
     __builtin_prefetch(queue->ring[far & queue->mask]);
-    __builtin_prefetch(sp);
-    __builtin_prefetch(sp + 64);
+    __builtin_prefetch((const void *)sp);      /* a hosted strand has none: fetched in vain */
+    __builtin_prefetch((const void *)(sp + 64));
 }
 
 /* Takes the first, which there is. */
