@@ -61,6 +61,7 @@ TEST_F(Loop, shouldReportTheEndOfAPipeAsReadableAndHungUp)
     EXPECT_EQ(strand_loop_poll(loop, INT64_MAX), 1);
     EXPECT_TRUE(in.events & STRAND_LOOP_READABLE);
     EXPECT_TRUE(in.events & STRAND_LOOP_HANGUP);
+    EXPECT_FALSE(in.events & STRAND_LOOP_ERROR);
 }
 
 TEST_F(Loop, shouldReportAPipeWithoutReaderAsWritableAndBroken)
