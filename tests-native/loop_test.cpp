@@ -207,13 +207,6 @@ TEST_F(Loop, shouldRemoveTwiceWithoutHarm)
     EXPECT_EQ(strand_loop_count(loop), 0u);
 }
 
-int64_t poll_takes_ns(strand_loop *loop, int64_t timeout_ns)
-{
-    auto before = std::chrono::steady_clock::now();
-    EXPECT_EQ(strand_loop_poll(loop, timeout_ns), 0);
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count();
-}
-
 // epoll forgets a descriptor only with the last of its duplicates, and tells of it once; kqueue
 // forgets it at once.
 TEST_F(Loop, shouldNotBeKeptAwakeByWhatWasClosedWhileADuplicateIsOpen)

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <functional>
 #include <string>
 
@@ -60,5 +61,12 @@ struct Loop : testing::Test {
         ASSERT_EQ(write(fd, text.data(), text.size()), ssize_t(text.size()));
     }
 };
+
+inline int64_t poll_takes_ns(strand_loop *loop, int64_t timeout_ns)
+{
+    auto before = std::chrono::steady_clock::now();
+    EXPECT_EQ(strand_loop_poll(loop, timeout_ns), 0);
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count();
+}
 
 #endif

@@ -41,6 +41,7 @@ enum { MAX_EVENTS = 4096 };           /* of a filter, in one call */
 
 struct note {
     void *udata;
+    uint32_t fflags;
     uint16_t flags;          /* EV_CLEAR, EV_ONESHOT; EV_ADD while it is there, EV_DISABLE */
     bool file;               /* a regular file, which epoll does not take */
     bool triggered;          /* of EVFILT_USER, and of a file that was not told of yet */
@@ -124,7 +125,10 @@ static void forget(struct queue *q, int kind, uintptr_t fd)
 
 static uint32_t epoll_events(int kind, const struct note *note)
 {
-    static const uint32_t events[KINDS] = {EPOLLIN | EPOLLRDHUP, EPOLLOUT, EPOLLPRI | EPOLLRDHUP};
+    const uint32_t events[KINDS] = {
+        EPOLLIN | EPOLLRDHUP, EPOLLOUT,
+        EPOLLRDHUP | (note->fflags & NOTE_OOB ? (uint32_t)EPOLLPRI : 0),
+    };
     return events[kind] | (note->flags & EV_CLEAR ? (uint32_t)EPOLLET : 0);
 }
 
@@ -177,6 +181,7 @@ static int modify(struct queue *q, int kind, int fd, struct note *note,
                   const struct kevent *change)
 {
     note->udata = change->udata;
+    note->fflags = change->fflags;
     if (change->flags & EV_ADD)
         note->flags = (uint16_t)(EV_ADD | (change->flags & (EV_CLEAR | EV_ONESHOT | EV_DISABLE)));
     bool on = !(change->flags & EV_DISABLE) &&
@@ -208,6 +213,7 @@ static int change_descriptor(struct queue *q, int kind, const struct kevent *cha
     note = &q->of[kind][change->ident];
     *note = (struct note){
         .udata = change->udata,
+        .fflags = change->fflags,
         .flags = (uint16_t)(EV_ADD | (change->flags & (EV_CLEAR | EV_ONESHOT))),
     };
     int error = attach(q, kind, fd, note);
