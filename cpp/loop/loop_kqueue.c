@@ -104,11 +104,14 @@ static int changes_for(struct kevent *changes, int fd, unsigned filters, unsigne
                        uint32_t generation)
 {
     int count = 0;
-    for (int i = 0; i < MAX_CHANGES; i++)
-        if (filters & filters_known[i].bit)
-            EV_SET(&changes[count++], (uintptr_t)fd, filters_known[i].filter,
-                   (unsigned short)(flags | EV_RECEIPT), filters_known[i].fflags,
-                   filters_known[i].data, (void *)(uintptr_t)generation);
+    for (int i = 0; i < MAX_CHANGES; i++) {
+        if (!(filters & filters_known[i].bit))
+            continue;
+        EV_SET(&changes[count], (uintptr_t)fd, filters_known[i].filter,
+               (unsigned short)(flags | EV_RECEIPT), filters_known[i].fflags,
+               filters_known[i].data, (void *)(uintptr_t)generation);
+        count++;
+    }
     return count;
 }
 
