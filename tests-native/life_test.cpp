@@ -265,7 +265,7 @@ TEST_F(Life, shouldCountStrandsByState)
     EXPECT_EQ(after.wakes, 1u);
     EXPECT_EQ(after.stacks_live, 0u);
     EXPECT_GE(after.stacks_pooled, 2u);
-    EXPECT_STREQ(after.loop, "epoll");
+    EXPECT_STREQ(after.loop, STRAND_TEST_LOOP);
     EXPECT_STREQ(after.context, context_expected());
 }
 

@@ -15,61 +15,13 @@
 #include <thread>
 #include <vector>
 
-extern "C" {
-#include "loop.h"
-}
+#include "loop_fixture.h"
 
 namespace {
 
-struct Watch {
-    strand_loop_watch watch;
-    std::function<void(unsigned)> called;
-    unsigned events = 0;
-    int calls = 0;
-
-    explicit Watch(int fd)
-    {
-        strand_loop_watch_init(&watch, fd, [](strand_loop_watch *ready, unsigned events) {
-            Watch *self = reinterpret_cast<Watch *>(ready);
-            self->calls++;
-            self->events = events;
-            if (self->called)
-                self->called(events);
-        });
-    }
-};
-
-struct Loop : testing::Test {
-    strand_loop *loop = nullptr;
-    int reading = -1, writing = -1;
-
-    Loop()
-    {
-        EXPECT_EQ(strand_loop_create(&loop), 0);
-        open_pipe(&reading, &writing);
-    }
-    ~Loop() override
-    {
-        close(reading);
-        close(writing);
-        strand_loop_destroy(loop);
-    }
-    static void open_pipe(int *read_end, int *write_end)
-    {
-        int ends[2];
-        ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
-        *read_end = ends[0];
-        *write_end = ends[1];
-    }
-    static void put(int fd, const std::string &text = "x")
-    {
-        ASSERT_EQ(write(fd, text.data(), text.size()), ssize_t(text.size()));
-    }
-};
-
 TEST_F(Loop, shouldSayItsName)
 {
-    EXPECT_STREQ(strand_loop_name, "epoll");
+    EXPECT_STREQ(strand_loop_name, STRAND_TEST_LOOP);
 }
 
 TEST_F(Loop, shouldCallOncePerEdge)
@@ -109,6 +61,7 @@ TEST_F(Loop, shouldReportTheEndOfAPipeAsReadableAndHungUp)
     EXPECT_EQ(strand_loop_poll(loop, INT64_MAX), 1);
     EXPECT_TRUE(in.events & STRAND_LOOP_READABLE);
     EXPECT_TRUE(in.events & STRAND_LOOP_HANGUP);
+    EXPECT_FALSE(in.events & STRAND_LOOP_ERROR);
 }
 
 TEST_F(Loop, shouldReportAPipeWithoutReaderAsWritableAndBroken)
@@ -144,12 +97,13 @@ TEST_F(Loop, shouldReportAHalfClosedSocket)
 TEST_F(Loop, shouldRefuseWhatIsAlwaysReady)
 {
     char path[] = "/tmp/strand-loop-XXXXXX";
-    int file = mkstemp(path);
+    int file = mkstemp(path), read_only = open(path, O_RDONLY | O_CLOEXEC);
     unlink(path);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int fd : {file, null}) {
+    for (int fd : {file, read_only, null}) {
         Watch watch(fd);
         EXPECT_EQ(strand_loop_add(loop, &watch.watch), -EPERM);
+        EXPECT_EQ(strand_loop_add_once(loop, &watch.watch, STRAND_LOOP_READABLE), -EPERM);
         EXPECT_FALSE(strand_loop_watched(&watch.watch));
         close(fd);
     }
@@ -253,14 +207,8 @@ TEST_F(Loop, shouldRemoveTwiceWithoutHarm)
     EXPECT_EQ(strand_loop_count(loop), 0u);
 }
 
-int64_t poll_takes_ns(strand_loop *loop, int64_t timeout_ns)
-{
-    auto before = std::chrono::steady_clock::now();
-    EXPECT_EQ(strand_loop_poll(loop, timeout_ns), 0);
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now() - before).count();
-}
-
-// The kernel forgets a descriptor only with the last of its duplicates.
+// epoll forgets a descriptor only with the last of its duplicates, and tells of it once; kqueue
+// forgets it at once.
 TEST_F(Loop, shouldNotBeKeptAwakeByWhatWasClosedWhileADuplicateIsOpen)
 {
     int left = fcntl(reading, F_DUPFD_CLOEXEC, 0);
@@ -268,7 +216,7 @@ TEST_F(Loop, shouldNotBeKeptAwakeByWhatWasClosedWhileADuplicateIsOpen)
     ASSERT_EQ(strand_loop_add_once(loop, &watch.watch, STRAND_LOOP_READABLE), 0);
     close(left);
     put(writing);
-    EXPECT_EQ(strand_loop_poll(loop, 0), 1);
+    EXPECT_LE(strand_loop_poll(loop, 0), 1);
     EXPECT_GE(poll_takes_ns(loop, 20000000), 20000000);
 }
 

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The loop on Linux: epoll(7). */
-#include "loop.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -10,152 +8,79 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "check.h"
+#include "backend.h"
 #include "descriptor.h"
 
 const char strand_loop_name[] = "epoll";
 
-enum { BATCH = 1024, FIRST_CAPACITY = 64 };
+enum { BATCH = 1024 };
 
-/*
- * The table is indexed by descriptor, so a watch's slot is its descriptor's number. An event
- * carries the slot and the generation it had when it was added: whatever the kernel still reports
- * for a watch that has gone, or for an earlier file of the same number, is dropped. A slot whose
- * watch was left behind when its descriptor was closed is taken over by the next one of that
- * number.
- */
-struct entry {
-    struct strand_loop_watch *watch;   /* NULL: free */
-    uint32_t generation;
-    bool once;
-    uint8_t asked;                     /* strand_loop_events, of a watch that is for once */
-};
-
-struct strand_loop {
+struct epoll_loop {
+    struct strand_loop loop;
     int epoll_fd;
     bool milliseconds;                 /* the kernel has no epoll_pwait2 (before Linux 5.11) */
-    struct entry *table;
-    size_t capacity, watched;
     struct epoll_event batch[BATCH];
 };
 
+static struct epoll_loop *epoll_loop_of(struct strand_loop *loop)
+{
+    return (struct epoll_loop *)loop;
+}
+
 int strand_loop_create(struct strand_loop **out)
 {
-    struct strand_loop *loop = calloc(1, sizeof *loop);
-    if (!loop)
+    struct epoll_loop *self = calloc(1, sizeof *self);
+    if (!self)
         return -ENOMEM;
-    loop->epoll_fd = strand_descriptor_above_standard(epoll_create1(EPOLL_CLOEXEC));
-    if (loop->epoll_fd < 0) {
-        int status = loop->epoll_fd;
-        free(loop);
+    self->epoll_fd = strand_descriptor_above_standard(epoll_create1(EPOLL_CLOEXEC));
+    if (self->epoll_fd < 0) {
+        int status = self->epoll_fd;
+        free(self);
         return status;
     }
-    *out = loop;
+    *out = &self->loop;
     return 0;
 }
 
 void strand_loop_destroy(struct strand_loop *loop)
 {
-    close(loop->epoll_fd);
+    struct epoll_loop *self = epoll_loop_of(loop);
+    close(self->epoll_fd);
     free(loop->table);
-    free(loop);
+    free(self);
 }
 
-void strand_loop_watch_init(struct strand_loop_watch *watch, int fd,
-                            void (*ready)(struct strand_loop_watch *, unsigned))
+/* One-shot: a descriptor that was closed in the meantime cannot be removed, and while a duplicate
+ * is open the kernel would report it for ever. */
+static uint32_t once(unsigned asked)
 {
-    watch->ready = ready;
-    watch->fd = fd;
-    watch->slot = UINT32_MAX;
-}
-
-static int make_room_for(struct strand_loop *loop, size_t slot)
-{
-    if (slot < loop->capacity)
-        return 0;
-    size_t capacity = loop->capacity ? loop->capacity : FIRST_CAPACITY;
-    while (capacity <= slot)
-        capacity *= 2;
-    struct entry *larger = realloc(loop->table, capacity * sizeof *larger);
-    if (!larger)
-        return -ENOMEM;
-    for (size_t i = loop->capacity; i < capacity; i++)
-        larger[i] = (struct entry){0};
-    loop->table = larger;
-    loop->capacity = capacity;
-    return 0;
-}
-
-static void forget(struct strand_loop *loop, struct entry *entry)
-{
-    entry->watch->slot = UINT32_MAX;
-    entry->watch = NULL;
-    entry->generation++;
-    loop->watched--;
-}
-
-static int add(struct strand_loop *loop, struct strand_loop_watch *watch, uint32_t wanted,
-               unsigned asked)
-{
-    if (watch->fd < 0)
-        return -EBADF;
-    CHECK(!strand_loop_watched(watch));
-    uint32_t slot = (uint32_t)watch->fd;
-    int status = make_room_for(loop, slot);
-    if (status != 0)
-        return status;
-    struct entry *entry = &loop->table[slot];
-    uint32_t generation = entry->generation + 1;   /* the kernel takes only one that it lacks */
-    struct epoll_event event = {
-        .events = wanted,
-        .data.u64 = (uint64_t)(generation + (entry->watch != NULL)) << 32 | slot,
-    };
-    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) != 0)
-        return -errno;
-    if (entry->watch)
-        forget(loop, entry);
-    entry->watch = watch;
-    entry->generation++;
-    entry->once = asked != 0;
-    entry->asked = (uint8_t)asked;
-    watch->slot = slot;
-    loop->watched++;
-    return 0;
-}
-
-int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch)
-{
-    return add(loop, watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, 0);
-}
-
-int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch, unsigned events)
-{
-    /* One-shot: a descriptor that was closed in the meantime cannot be removed, and while a duplicate
-     * is open the kernel would report it for ever. */
     uint32_t wanted = EPOLLONESHOT;
-    if (events & STRAND_LOOP_READABLE)
+    if (asked & STRAND_LOOP_READABLE)
         wanted |= EPOLLIN | EPOLLRDHUP;
-    if (events & STRAND_LOOP_WRITABLE)
+    if (asked & STRAND_LOOP_WRITABLE)
         wanted |= EPOLLOUT;
-    if (events & STRAND_LOOP_PRIORITY)
+    if (asked & STRAND_LOOP_PRIORITY)
         wanted |= EPOLLPRI;
-    return add(loop, watch, wanted, events | STRAND_LOOP_HANGUP | STRAND_LOOP_ERROR);
+    return wanted;
 }
 
-void strand_loop_remove(struct strand_loop *loop, struct strand_loop_watch *watch)
+/* The kernel takes only a descriptor that it lacks: it knows whether a watch was left behind. */
+int strand_loop_register(struct strand_loop *loop, const struct strand_loop_entry *entry, int fd,
+                         uint32_t generation, unsigned asked)
 {
-    if (!strand_loop_watched(watch))
-        return;
-    struct entry *entry = &loop->table[watch->slot];
-    CHECK(entry->watch == watch);
-    /* EBADF or ENOENT where it has been closed already: the kernel has forgotten it by itself. */
-    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
-    forget(loop, entry);
+    (void)entry;
+    struct epoll_event event = {
+        .events = asked ? once(asked) : (uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET),
+        .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd,
+    };
+    return epoll_ctl(epoll_loop_of(loop)->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;
 }
 
-size_t strand_loop_count(const struct strand_loop *loop)
+/* EBADF or ENOENT where it has been closed already: the kernel has forgotten it by itself. */
+void strand_loop_unregister(struct strand_loop *loop, const struct strand_loop_entry *entry, int fd)
 {
-    return loop->watched;
+    (void)entry;
+    (void)epoll_ctl(epoll_loop_of(loop)->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 /* After a hang-up or an error neither direction would wait, whatever else the kernel says. */
@@ -177,51 +102,47 @@ static unsigned events_of(uint32_t epoll_events)
     return events;
 }
 
-static int wait_in_milliseconds(struct strand_loop *loop, int64_t timeout_ns)
+static int wait_in_milliseconds(struct epoll_loop *self, int64_t timeout_ns)
 {
     int timeout_ms = -1;
     if (timeout_ns != INT64_MAX) {
         int64_t ms = timeout_ns / 1000000 + (timeout_ns % 1000000 != 0);
         timeout_ms = ms > INT_MAX ? INT_MAX : (int)ms;
     }
-    return epoll_wait(loop->epoll_fd, loop->batch, BATCH, timeout_ms);
+    return epoll_wait(self->epoll_fd, self->batch, BATCH, timeout_ms);
 }
 
-static int wait_for_events(struct strand_loop *loop, int64_t timeout_ns)
+static int wait_for_events(struct epoll_loop *self, int64_t timeout_ns)
 {
 #if defined(SYS_epoll_pwait2)
-    if (!loop->milliseconds && timeout_ns > 0 && timeout_ns != INT64_MAX) {
+    if (!self->milliseconds && timeout_ns > 0 && timeout_ns != INT64_MAX) {
         struct timespec timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000};
-        long count = syscall(SYS_epoll_pwait2, loop->epoll_fd, loop->batch, BATCH, &timeout, NULL,
+        long count = syscall(SYS_epoll_pwait2, self->epoll_fd, self->batch, BATCH, &timeout, NULL,
                              (size_t)0);
         if (count >= 0 || (errno != ENOSYS && errno != EPERM))
             return (int)count;
-        loop->milliseconds = true;
+        self->milliseconds = true;
     }
 #endif
-    return wait_in_milliseconds(loop, timeout_ns < 0 ? 0 : timeout_ns);
+    return wait_in_milliseconds(self, timeout_ns < 0 ? 0 : timeout_ns);
 }
 
 static bool dispatch(struct strand_loop *loop, const struct epoll_event *event)
 {
-    struct entry *entry = &loop->table[(uint32_t)event->data.u64];
-    if (!entry->watch || entry->generation != (uint32_t)(event->data.u64 >> 32))
+    struct strand_loop_entry *entry =
+        strand_loop_find(loop, (uint32_t)event->data.u64, (uint32_t)(event->data.u64 >> 32));
+    if (!entry)
         return false;
-    struct strand_loop_watch *watch = entry->watch;
-    unsigned events = events_of(event->events);
-    if (entry->once) {
-        events &= entry->asked;
-        strand_loop_remove(loop, watch);
-    }
-    watch->ready(watch, events);
+    strand_loop_call(loop, entry, events_of(event->events));
     return true;
 }
 
 int strand_loop_poll(struct strand_loop *loop, int64_t timeout_ns)
 {
-    int events = wait_for_events(loop, timeout_ns);
+    struct epoll_loop *self = epoll_loop_of(loop);
+    int events = wait_for_events(self, timeout_ns);
     int calls = 0;
     for (int i = 0; i < events; i++)
-        calls += dispatch(loop, &loop->batch[i]);
+        calls += dispatch(loop, &self->batch[i]);
     return calls;
 }

@@ -27,6 +27,9 @@ struct stat {
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
 #define S_IFSOCK 0140000
+#define S_ISREG(mode) (((mode)&S_IFMT) == S_IFREG)
+#define S_ISDIR(mode) (((mode)&S_IFMT) == S_IFDIR)
+#define S_ISBLK(mode) (((mode)&S_IFMT) == S_IFBLK)
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 #define S_ISSOCK(mode) (((mode)&S_IFMT) == S_IFSOCK)
 
