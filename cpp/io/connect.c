@@ -28,7 +28,7 @@ static int try_connect(struct strand_connecting *c)
         strand_socket_close(fd);
         return status;
     }
-    c->stream->short_read_tells = 1;
+    c->stream->short_read_tells = strand_address_short_read_tells(&c->address);
     c->stream->wake_below = 1;       /* nothing is unsent: the first writable event wakes */
     return 0;
 }

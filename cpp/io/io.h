@@ -3,6 +3,7 @@
 #ifndef STRAND_IO_IO_H
 #define STRAND_IO_IO_H
 
+#include "backoff.h"
 #include "buffer_pool.h"
 #include "counter.h"
 #include "descriptor.h"
@@ -14,6 +15,10 @@
 /* Refills (or emptied buffers) in a row after which a step gives way: descriptors that are always
  * ready must not keep the others, nor a cancel, from their turn. */
 #define STRAND_IO_SHARE 16
+/* Lines (or raw reads) in a row, most of them out of the buffer, after which it is the others' turn:
+ * a client that floods its connection with short lines must not keep the carrier for a megabyte of
+ * them. About one buffer of usual lines, so that nothing is flushed more often for it. */
+#define STRAND_LINES_SHARE 1024
 
 /* Accepted output above which a writer waits for room. */
 #define STRAND_UNSENT_BYTES STRAND_BUFFER_BYTES
@@ -57,14 +62,18 @@ struct strand_stream {
     uint8_t hangup;                      /* the last event said that the end may be near */
     uint8_t short_read_tells;
     uint8_t refills;                     /* since the last wait */
+    uint16_t taken;                      /* lines, since the last wait or turn of others */
+    struct strand_backoff read_backoff;  /* where the descriptor cannot be watched */
 
     struct strand_turn writer;
     struct strand_out_buffer out;
-    uint8_t blocked;                     /* the kernel takes no more; an event will tell */
+    uint8_t blocked;                     /* the kernel takes no more; an event, or retry, tells */
     uint8_t shut;                        /* for writing */
     uint8_t emptyings;
     int out_error;                       /* of accepted output, not yet reported */
     size_t wake_below;                   /* unsent bytes at which `waiting` goes on */
+    struct strand_timer retry;           /* while blocked, where the descriptor cannot be watched */
+    struct strand_backoff write_backoff;
 };
 
 /* -- stream.c -- */
@@ -73,7 +82,7 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out);
 /* In the loop, from the first time that a call would wait. -EPERM: it cannot be watched. */
 int strand_stream_watch(strand_stream *s);
-/* Waits for the descriptor in `turn`, or, where it cannot be watched, gives way and asks again. */
+/* Waits for the descriptor in `turn`. -EPERM and the like: it cannot be watched. */
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
                        const char *reason);
 /* The descriptor goes; the memory when nobody uses it any more. */
@@ -86,6 +95,8 @@ void strand_stream_drop_line(strand_stream *s);
 /* -- stream_write.c -- */
 /* Writes what can be written without waiting. */
 void strand_stream_drain(strand_stream *s);
+/* There may be room again: writes, wakes who waits for that, ends what is closed and sent. */
+void strand_stream_go_on_writing(strand_stream *s);
 void strand_stream_discard_output(strand_stream *s);
 int strand_stream_take_error(strand_stream *s);
 /* 0: all is with the kernel. Else as a step. */

@@ -96,7 +96,7 @@ static int make_stream(strand_listener *l, int fd, strand_stream **out)
         strand_socket_close(fd);
         return status;
     }
-    (*out)->short_read_tells = 1;
+    (*out)->short_read_tells = strand_address_short_read_tells(&l->address);
     return 1;
 }
 

@@ -125,7 +125,7 @@ static int add(struct strand_loop *loop, struct strand_loop_watch *watch, uint32
 
 int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch)
 {
-    return add(loop, watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, 0);
+    return add(loop, watch, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET, 0);
 }
 
 int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch, unsigned events)

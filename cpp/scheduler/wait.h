@@ -42,6 +42,9 @@ void strand_wait_done(struct strand *self);
  * gives way like this. Cancel as in arm. */
 int strand_wait_give_way(struct strand *self, const char *reason);
 
+/* The same for one who need not wait, only let others go first: a cancel is left for later. */
+int strand_wait_pass_by(struct strand *self, const char *reason);
+
 /* Disarms the strand and makes it ready. No harm when it is not armed. */
 void strand_wait_wake(struct strand *strand);
 
