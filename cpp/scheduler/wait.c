@@ -97,6 +97,7 @@ int strand_wait_pass_by(struct strand *self, const char *reason)
     strand_wait_done(self);
     self->wait.reason = reason;
     self->unpark = 1;      /* whoever parks it finds it not armed, and queues it at once */
+    strand_scheduler_grant(self->scheduler, 0);      /* others are also those who wait outside */
     return -EAGAIN;
 }
 
