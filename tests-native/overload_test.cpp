@@ -229,6 +229,7 @@ protected:
             strand_close(in);
         });
         spawn([&] {
+            at_last_turn = read;
             do {
                 strand_yield();
                 most = std::max(most, read - at_last_turn);
