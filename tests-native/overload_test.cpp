@@ -217,6 +217,16 @@ protected:
         Ends pipe = make_pipe();
         int read = 0, at_last_turn = 0, most = 0, sent_at = 0, came_at = 0;
         spawn([&] {
+            do {
+                strand_yield();
+                most = std::max(most, read - at_last_turn);
+                at_last_turn = read;
+            } while (read < 20 * share);
+            sent_at = read;      // nobody else is ready now, but for the flooded
+            put(pipe.write, "hello\n");
+            close(pipe.write);
+        });
+        spawn([&] {
             strand_stream *in = open_stream(file);
             for (; read < lines; read++)
                 read_one(in);
@@ -227,17 +237,6 @@ protected:
             EXPECT_EQ(line_of(in), "hello\n");
             came_at = read;
             strand_close(in);
-        });
-        spawn([&] {
-            at_last_turn = read;
-            do {
-                strand_yield();
-                most = std::max(most, read - at_last_turn);
-                at_last_turn = read;
-            } while (read < 20 * share);
-            sent_at = read;      // nobody else is ready now, but for the flooded
-            put(pipe.write, "hello\n");
-            close(pipe.write);
         });
         EXPECT_EQ(run(), 0);
         EXPECT_EQ(read, lines);
