@@ -31,6 +31,7 @@ struct strand_io {
     struct strand_list listeners;
     struct strand_list unsent;           /* streams to be written out when a strand parks */
     struct strand_list held;             /* streams someone waits for while a strand keeps a line */
+    struct strand_lookups *lookups;      /* from the first name on */
     bool closing;                        /* shutdown: nobody is woken any more */
     uint64_t lines_in, lines_out, bytes_in, bytes_out, overlong_lines, accept_backoffs;
 };
