@@ -137,6 +137,29 @@ TEST_F(Faulty, shouldMoveTheSameBytesOneByOneAndInterrupted)
     echo_over_everything();
 }
 
+TEST_F(Faulty, shouldReadOnAfterAReadThatWasCutToOneByte)
+{
+    Ends tcp = make_tcp();
+    const std::string text = "first\n", more = "all of it\ncame at once\n";
+    spawn([&] {
+        strand_stream *in = open_stream(tcp.read);
+        EXPECT_EQ(line_of(in), text);
+        order += '1';
+        EXPECT_EQ(line_of(in), "all of it\n");
+        EXPECT_EQ(line_of(in), "came at once\n");
+        strand_close(in);
+    });
+    spawn([&] {
+        put(tcp.write, text);
+        while (order.empty())
+            strand_sleep(1);
+        put(tcp.write, more);
+        faulty.single = true;
+    });
+    EXPECT_EQ(run(), 0);
+    close(tcp.write);
+}
+
 // A read stops short of urgent data, as of the end: what lies behind them came with them.
 TEST_F(Faulty, shouldReadOnBehindUrgentData)
 {
