@@ -30,6 +30,7 @@ protected:
         strand_stream *stream;
         int peer;
         int *answered;
+        bool elsewhere;      // waits elsewhere after its line
     };
 
     static void serve(void *argument)
@@ -40,12 +41,17 @@ protected:
         while (strand_read_line(connection->stream, &line) == 1) {
             strand_write_line(connection->stream, line.text, line.length);
             ++*connection->answered;
+            if (!connection->elsewhere)
+                continue;
+            strand_line_release(connection->stream);
+            if (strand_park("busy with its line", STRAND_FOREVER) < 0)
+                break;
         }
         strand_close(connection->stream);
     }
 
     // Each answers one line; `rest` is a part of the next.
-    void hold(const std::string &rest, size_t most_each)
+    void hold(const std::string &rest, size_t most_each, bool elsewhere = false)
     {
         if (emulated())
             GTEST_SKIP() << "the emulator has no such number of descriptors";
@@ -56,13 +62,17 @@ protected:
         std::vector<Connection> all(static_cast<size_t>(connections));
         int answered = 0;
         spawn([&] {
+            std::vector<strand_id> ids;
+            ids.reserve(all.size());
             size_t before = counted.live;
             for (Connection &connection : all) {
                 Ends sockets = make_sockets();
                 ASSERT_EQ(strand_stream_open(sockets.read, nullptr, &connection.stream), 0);
                 connection.peer = sockets.write;
                 connection.answered = &answered;
-                ASSERT_EQ(strand_spawn(nullptr, serve, &connection, nullptr), 0);
+                connection.elsewhere = elsewhere;
+                ids.push_back(0);
+                ASSERT_EQ(strand_spawn(nullptr, serve, &connection, &ids.back()), 0);
             }
             for (Connection &connection : all)
                 put(connection.peer, "a line\n" + rest);
@@ -75,6 +85,8 @@ protected:
             }
             for (Connection &connection : all)
                 close(connection.peer);
+            for (strand_id id : ids)
+                strand_wake(id);
         });
         EXPECT_EQ(run(), 0);
         EXPECT_GE(answered, connections);
@@ -83,6 +95,8 @@ protected:
 
 TEST_F(Idle, shouldCostLessThanAKibibyteEach) { hold("", KIB); }
 TEST_F(Idle, shouldCostLittleMoreInTheMiddleOfALine) { hold(std::string(100, 'x'), KIB + 200); }
+
+TEST_F(Idle, shouldCostNoMoreWhileTheStrandWaitsElsewhereWithoutItsLine) { hold("", KIB, true); }
 
 TEST_F(Overload, shouldAllocateNothingForALine)
 {

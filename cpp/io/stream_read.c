@@ -189,8 +189,11 @@ int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct 
 
 void strand_stream_release_line(struct strand *self, strand_stream *in)
 {
-    if (in->line_kept && in->reader.holder == self->id)
-        strand_stream_drop_line(in);
+    if (!in->line_kept || in->reader.holder != self->id)
+        return;
+    if (strand_line_buffer_length(&in->lines) == 0)
+        strand_line_buffer_rest(&in->lines);
+    strand_stream_drop_line(in);
 }
 
 ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size)

@@ -302,6 +302,7 @@ STRAND_API strand_stream *strand_stdout(void);
  * newline), -EBADF when closed meanwhile, else what read(2) says.
  */
 STRAND_API int strand_read_line(strand_stream *in, struct strand_line *line);
+/* Who has read a line and waits elsewhere lets go of it first: the buffer is then given back. */
 STRAND_API int strand_line_release(strand_stream *in);
 
 /* Adds `\n`; atomic per line among strands. 0; the bytes go out when the strand parks or ends, when
