@@ -106,8 +106,8 @@ TEST_F(Listener, shouldRefuseWhatIsNoAddress)
         strand_listener *listener = nullptr;
         strand_stream *stream = nullptr;
         for (const char *address :
-             {"", "7000", ":7000", "localhost", "localhost:", "localhost:x", "a..b:1", ".a:1", "a b:1",
-              "a/b:1", "1.2.3:1", "7:1", "a.1:1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+             {"", "7000", ":7000", "localhost", "localhost:", "localhost:x", "a..b:1", ".a:1",
+              "a b:1", "a/b:1", "1.2.3:1", "7:1", "a.1:1", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
               "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", "127.0.0.1:7x", "127.0.0.1.1:1",
               "::1:7000", "[::1]", "[::1]7000", "[::1:7000", "[127.0.0.1]:1", "[fe80::1%]:1",
               "unix:", "tcp:127.0.0.1:1"}) {

@@ -296,7 +296,7 @@ int64_t cpu_ns()
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-// Fifty clients wait, and no descriptor is left to accept them with: for 15 tries, a second or more.
+// Fifty clients wait, and no descriptor is left to accept them with: for 15 tries, a second or so.
 TEST_F(Overload, shouldTakeHardlyAnyCpuWithoutDescriptorsAndRecover)
 {
     rlimit before{};

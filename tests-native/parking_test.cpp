@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every call that parks, held to the same promises: a past deadline tries once, a coming one ends it,
-// a cancel ends it once, a close from another strand ends it, and none of them spins.
+// Every call that parks, held to the same promises: a past deadline tries once, a coming one ends
+// it, a cancel ends it once, a close from another strand ends it, and none of them spins.
 #include "stream_fixture.h"
 
 #include <poll.h>

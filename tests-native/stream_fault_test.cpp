@@ -245,8 +245,8 @@ TEST_F(Faulty, shouldReportATcpResetOnceToReaderAndWriter)
     EXPECT_EQ(run(), 0);
 }
 
-// Whatever the loop does not take (a device it does not know, too many watches) is asked again after
-// a pause, also when every strand is parked and nobody flushes.
+// Whatever the loop does not take (a device it does not know, too many watches) is asked again
+// after a pause, also when every strand is parked and nobody flushes.
 TEST_F(Faulty, shouldSendAcceptedOutputThatCannotBeWatched)
 {
     if (!is_epoll())

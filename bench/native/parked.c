@@ -3,8 +3,8 @@
  * parked PARKED CONNECTIONS LINES ROUNDS: what strands that stay parked cost those that do not.
  *
  * In turn, ROUNDS times: CONNECTIONS connections, client and echo strands in one process, exchange
- * LINES checked lines in all, once alone and once beside PARKED strands. Prints lines a second of CPU
- * time of both, medians, and the ratio; ends with 1 where a line did not come back as it went.
+ * LINES checked lines in all, once alone and once beside PARKED strands. Prints lines a second of
+ * CPU time of both, medians, and the ratio; ends with 1 where a line did not come back as it went.
  */
 #include <stdbool.h>
 #include <sys/resource.h>
@@ -27,7 +27,7 @@ static unsigned parked_wanted, connections, lines_each, left, wrong;
 static strand_id *parked;
 static int64_t began_ns, took_ns;
 
-/* All is in one process on one carrier, so its CPU time is the exchange's, whoever else has the core. */
+/* All is in one process on one carrier: its CPU time is the exchange's, whoever shares the core. */
 static int64_t cpu_now_ns(void)
 {
     struct timespec now;
@@ -190,8 +190,8 @@ int main(int count, char **words)
     for (int i = 0; i < rounds; i++) {
         alone[i] = measure(0);
         beside[i] = measure(wanted);
-        fprintf(stderr, "round %d: alone %.0f lines/s, beside %u parked %.0f\n", i + 1, alone[i], wanted,
-                beside[i]);
+        fprintf(stderr, "round %d: alone %.0f lines/s, beside %u parked %.0f\n", i + 1, alone[i],
+                wanted, beside[i]);
     }
     double a = median(alone, rounds), b = median(beside, rounds);
     printf("alone %.0f\nbeside %.0f\nratio %.3f\n", a, b, b / a);

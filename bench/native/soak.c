@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * soak SECONDS CONNECTIONS [SEED]: an echo server and its clients, a process each, half of the
- * connections over TCP and half over a unix socket, with traffic of all kinds. Each line carries its
- * connection and number, and comes back as it went or the soak has failed.
+ * connections over TCP and half over a unix socket, with traffic of all kinds. Each line carries
+ * its connection and number, and comes back as it went or the soak has failed.
  *
  * Prints a line every tenth of the time and, at the end, how memory and descriptors of both moved
  * over the second half, by least squares. Ends with 1 where a line was lost or mixed, a connection
@@ -48,7 +48,7 @@ static int64_t began_ns, ends_ns;
 static uint64_t lines, connections_made, failures;
 static unsigned running;
 
-/* ---- Both sides --------------------------------------------------------------------------------- */
+/* ---- Both sides ------------------------------------------------------------------------------ */
 
 static int descriptors_now(void)
 {
@@ -87,7 +87,7 @@ static void allow_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- The server: echoes; "? " on standard input has it say what it holds ------------------------ */
+/* ---- The server: echoes; a line on standard input has it say what it holds -------------------- */
 
 static strand_scheduler *scheduler;
 
@@ -146,7 +146,7 @@ static void run(strand_entry entry, void *argument)
     strand_scheduler_shutdown(scheduler);
 }
 
-/* ---- The clients -------------------------------------------------------------------------------- */
+/* ---- The clients ----------------------------------------------------------------------------- */
 
 static uint64_t next_random(struct client *c)
 {
@@ -261,7 +261,7 @@ static void be_client(void *argument)
     running--;
 }
 
-/* ---- The account -------------------------------------------------------------------------------- */
+/* ---- The account ----------------------------------------------------------------------------- */
 
 static struct side sides[2] = {{.name = "server"}, {.name = "clients"}};
 static strand_stream *to_server, *from_server;

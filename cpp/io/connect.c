@@ -12,7 +12,7 @@ struct strand_connecting {
     struct strand_resolving names;
     struct strand_address address;   /* length 0: the first is yet to be known */
     struct strand_backoff backoff;
-    strand_stream *stream;           /* NULL: still to be tried, the other side's queue being full */
+    strand_stream *stream;           /* NULL: still to be tried; the other's queue may be full */
     bool pending;
 };
 

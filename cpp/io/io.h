@@ -15,9 +15,9 @@
 /* Refills (or emptied buffers) in a row after which a step gives way: descriptors that are always
  * ready must not keep the others, nor a cancel, from their turn. */
 #define STRAND_IO_SHARE 16
-/* Lines (or raw reads) in a row, most of them out of the buffer, after which it is the others' turn:
- * a client that floods its connection with short lines must not keep the carrier for a megabyte of
- * them. About one buffer of usual lines, so that nothing is flushed more often for it. */
+/* Lines (or raw reads) in a row, most of them out of the buffer, after which it is the others'
+ * turn: a client that floods its connection with short lines must not keep the carrier for a
+ * megabyte of them. About one buffer of usual lines, so that nothing is flushed more often. */
 #define STRAND_LINES_SHARE 1024
 
 /* Accepted output above which a writer waits for room. */
@@ -96,8 +96,6 @@ void strand_stream_drop_line(strand_stream *s);
 /* -- stream_write.c -- */
 /* Writes what can be written without waiting. */
 void strand_stream_drain(strand_stream *s);
-/* There may be room again: writes, wakes who waits for that, ends what is closed and sent. */
-void strand_stream_go_on_writing(strand_stream *s);
 void strand_stream_discard_output(strand_stream *s);
 int strand_stream_take_error(strand_stream *s);
 /* 0: all is with the kernel. Else as a step. */

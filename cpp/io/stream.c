@@ -24,7 +24,7 @@ static void wake_readers(strand_stream *s)
         strand_wait_wake_all(&s->reader.waiting);
 }
 
-void strand_stream_go_on_writing(strand_stream *s)
+static void go_on_writing(strand_stream *s)
 {
     s->blocked = 0;
     strand_stream_drain(s);
@@ -37,7 +37,7 @@ void strand_stream_go_on_writing(strand_stream *s)
 
 static void retry_writing(struct strand_timer *timer)
 {
-    strand_stream_go_on_writing(CONTAINER_OF(timer, strand_stream, retry));
+    go_on_writing(CONTAINER_OF(timer, strand_stream, retry));
 }
 
 /* The descriptor is edge triggered, so each event is remembered until a call has met -EAGAIN. */
@@ -53,7 +53,7 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
         wake_readers(s);
     }
     if (events & (STRAND_LOOP_WRITABLE | ends))
-        strand_stream_go_on_writing(s);
+        go_on_writing(s);
 }
 
 int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
