@@ -87,7 +87,7 @@ static void allow_descriptors(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* ---- The server: echoes; a line on standard input has it say what it holds -------------------- */
+/* ---- The server: echoes; a line on standard input has it say what it holds ------------------- */
 
 static strand_scheduler *scheduler;
 
