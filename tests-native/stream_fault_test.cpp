@@ -16,7 +16,7 @@ class Faulty : public StreamTest {
 protected:
     void TearDown() override
     {
-        faulty = FaultyCalls();
+        faulty.reset();
         StreamTest::TearDown();
     }
 

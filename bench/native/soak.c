@@ -350,7 +350,7 @@ static void soak(void *unused)
         spawn(be_client, &clients[i]);
     }
     for (int i = 1; i <= 2 * SAMPLES; i++) {
-        strand_sleep_until(began_ns + duration_ns / (2 * SAMPLES) * i);
+        strand_sleep_until(began_ns + duration_ns / (4 * SAMPLES) * (2 * i - 1));
         take_sample();
     }
     while (running > 0)
