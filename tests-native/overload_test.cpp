@@ -17,9 +17,28 @@ protected:
     {
         StreamTest::SetUp();
         faithful = counts_memory;
+        warm_up();
+    }
+
+    // What a scheduler allocates once, for its first strands, streams and timers.
+    void warm_up()
+    {
+        for (int i = 0; i < 200; i++)
+            spawn([&] {
+                Ends pipe = make_pipe();
+                strand_stream *in = open_stream(pipe.read), *out = open_stream(pipe.write);
+                put_line(out, "warm");
+                EXPECT_EQ(line_of(in), "warm\n");
+                strand_sleep(1);
+                strand_close(in);
+                strand_close(out);
+            });
+        EXPECT_EQ(run(), 0);
+        warm = stats();
     }
 
     bool faithful;   // the counts say something
+    struct strand_scheduler_stats warm{};
 };
 
 class Idle : public Overload {
@@ -132,7 +151,7 @@ TEST_F(Overload, shouldAllocateNothingForALine)
         strand_close(in);
     });
     EXPECT_EQ(run(), 0);
-    EXPECT_EQ(stats().lines_in, 2u * lines);
+    EXPECT_EQ(stats().lines_in - warm.lines_in, 2u * lines);
 }
 
 // The lines of one read stand in one buffer, and so do those of the next.
@@ -213,7 +232,7 @@ TEST_F(Overload, shouldPassAGibibyteWithoutNewlineInBoundedMemory)
     EXPECT_EQ(run(), 0);
     writer.join();
     EXPECT_EQ(stats().overlong_lines, 1u);
-    EXPECT_EQ(stats().bytes_in, gibibyte + 14);
+    EXPECT_EQ(stats().bytes_in - warm.bytes_in, gibibyte + 14);
     if (faithful) {
         EXPECT_LT(counted.most - before, 3 * KIB * KIB) << "two buffers, while it grows";
     }
