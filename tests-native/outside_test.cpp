@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What comes from outside the carrier: other threads, stop, shutdown, deadlock, dumps.
+#include "environment.h"
 #include "scheduler_fixture.h"
 
 #include <fcntl.h>
@@ -98,13 +99,15 @@ TEST_F(Threads, shouldBeDumpedWhileThreadsSpawn)
 
 TEST_F(Threads, shouldLoseNoWakeOfManyThreads)
 {
-    constexpr int THREADS = 4;
-    constexpr int EACH = 50000;
+    // Ten million; the last hundredth one at a time, so that the carrier is about to sleep at each.
+    constexpr int THREADS = 8;
+    const int EACH = (sanitized || emulated() ? 200000 : 10000000) / THREADS;
+    std::vector<std::atomic<int>> consumed(THREADS);
     std::vector<std::atomic<int>> posted(THREADS);
     strand_id ids[THREADS];
     for (int t = 0; t < THREADS; t++)
         ids[t] = spawn([&, t] {
-            for (int seen = 0; seen < EACH; seen++)
+            for (int seen = 0; seen < EACH; consumed[t] = ++seen)
                 while (posted[t] <= seen)
                     EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
         });
@@ -115,6 +118,8 @@ TEST_F(Threads, shouldLoseNoWakeOfManyThreads)
                 posted[t]++;
                 int status = strand_wake(ids[t]);
                 EXPECT_TRUE(status == 0 || (status == -ESRCH && i == EACH - 1));
+                while (i >= EACH - EACH / 100 && consumed[t] <= i)
+                    std::this_thread::yield();
             }
         });
     EXPECT_EQ(run(), 0);

@@ -4,15 +4,33 @@
 #include "backoff.h"
 #include "io.h"
 #include "listener.h"
+#include "resolve.h"
 #include "socket.h"
 
 struct strand_connecting {
     strand_scheduler *scheduler;
-    struct strand_address address;
+    struct strand_resolving names;
+    struct strand_address address;   /* length 0: the first is yet to be known */
     struct strand_backoff backoff;
-    strand_stream *stream;       /* NULL: still to be tried, the other side's queue being full */
+    strand_stream *stream;           /* NULL: still to be tried; the other's queue may be full */
     bool pending;
 };
+
+int strand_connect_begin(strand_scheduler *s, const char *address, struct strand_connecting **out)
+{
+    struct strand_connecting *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->scheduler = s;
+    int status = strand_resolve_begin(&c->names, address);
+    if (status < 0) {
+        strand_resolve_end(&c->names);
+        free(c);
+        return status;
+    }
+    *out = c;
+    return 0;
+}
 
 /* 0; -EAGAIN: to be tried again. */
 static int try_connect(struct strand_connecting *c)
@@ -28,64 +46,77 @@ static int try_connect(struct strand_connecting *c)
         strand_socket_close(fd);
         return status;
     }
-    c->stream->short_read_tells = 1;
+    c->stream->short_read_tells =
+        strand_loop_tells_urgent && strand_address_short_read_tells(&c->address);
     c->stream->wake_below = 1;       /* nothing is unsent: the first writable event wakes */
-    return 0;
-}
-
-int strand_connect_begin(strand_scheduler *s, const char *address, struct strand_connecting **out)
-{
-    struct strand_connecting *c = calloc(1, sizeof *c);
-    if (!c)
-        return -ENOMEM;
-    c->scheduler = s;
-    int status = strand_address_parse(address, &c->address);
-    if (status == 0)
-        status = try_connect(c);
-    if (status == -EAGAIN) {
-        strand_backoff_begin(&c->backoff);
-        status = 0;
-    }
-    if (status < 0) {
-        free(c);
-        return status;
-    }
-    *out = c;
-    return 0;
-}
-
-static int try_again(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
-{
-    int status = strand_backoff_step(self, &c->backoff, NULL, "a free place to connect to",
-                                     deadline_ns);
-    if (status < 0)
-        return status;
-    status = try_connect(c);
-    if (status != -EAGAIN)
-        return status;
-    strand_backoff_begin(&c->backoff);
     return 0;
 }
 
 static int wait_connected(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
 {
-    int status = c->pending ? strand_socket_connected(c->stream->descriptor.fd) : 0;
+    strand_stream_set_deadline(c->stream, deadline_ns);
+    int status = strand_stream_wait(self, c->stream, &c->stream->writer, "a connection");
+    strand_stream_set_deadline(c->stream, STRAND_FOREVER);
+    return status;
+}
+
+/* One address; as a step. *its_own: the error is this address's, and another may do better. */
+static int try_address(struct strand *self, struct strand_connecting *c, int64_t deadline_ns,
+                       bool *its_own)
+{
+    int status;
+    while (!c->stream) {
+        *its_own = false;
+        status = strand_backoff_step(self, &c->backoff, NULL, "a free place to connect to",
+                                     deadline_ns);
+        if (status < 0)
+            return status;
+        status = try_connect(c);
+        *its_own = true;
+        if (status == -EAGAIN)
+            strand_backoff_begin(&c->backoff);
+        else if (status < 0)
+            return status;
+    }
+    *its_own = true;
+    status = c->pending ? strand_socket_connected(c->stream->descriptor.fd) : 0;
     if (status != -EAGAIN)
         return status;
-    strand_stream_set_deadline(c->stream, deadline_ns);
-    status = strand_stream_wait(self, c->stream, &c->stream->writer, "a connection");
-    strand_stream_set_deadline(c->stream, STRAND_FOREVER);
+    *its_own = false;
+    return wait_connected(self, c, deadline_ns);
+}
+
+static int next_address(struct strand_connecting *c)
+{
+    if (c->stream)
+        strand_stream_finish(c->stream);
+    c->stream = NULL;
+    strand_backoff_end(&c->backoff);
+    return strand_resolve_next(&c->names, &c->address);
+}
+
+/* A name's addresses one after the other; the error of the last one tried is the result. */
+static int try_addresses(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
+{
+    bool its_own;
+    int status = 0;
+    if (c->address.length == 0) {
+        status = strand_resolve_step(self, &c->names, deadline_ns);
+        if (status == 0)
+            status = next_address(c);
+        if (status < 0)
+            return status;
+    }
+    do
+        status = try_address(self, c, deadline_ns, &its_own);
+    while (status < 0 && its_own && next_address(c) == 0);
     return status;
 }
 
 int strand_connect_step(struct strand *self, struct strand_connecting *c, int64_t deadline_ns,
                         strand_stream **out)
 {
-    int status = 0;
-    while (status == 0 && !c->stream)
-        status = try_again(self, c, deadline_ns);
-    if (status == 0)
-        status = wait_connected(self, c, deadline_ns);
+    int status = try_addresses(self, c, deadline_ns);
     if (status == -EAGAIN)
         return -EAGAIN;
     if (status == 0) {
@@ -101,5 +132,6 @@ void strand_connect_abandon(struct strand *self, struct strand_connecting *c)
     strand_wait_done(self);
     if (c->stream)
         strand_stream_finish(c->stream);
+    strand_resolve_end(&c->names);
     free(c);
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "lookup.h"
+
 static strand_stream *stream_of_unsent(struct strand_link *link)
 {
     return CONTAINER_OF(link, strand_stream, unsent);
@@ -78,6 +80,8 @@ static void close_io(strand_scheduler *s)
     strand_listeners_close(io);
     strand_standard_disown(s);
     strand_buffer_pool_close(&io->buffers);
+    if (io->lookups)
+        strand_lookups_close(io->lookups);
     s->attached = NULL;
     free(io);
 }

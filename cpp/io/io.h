@@ -3,6 +3,7 @@
 #ifndef STRAND_IO_IO_H
 #define STRAND_IO_IO_H
 
+#include "backoff.h"
 #include "buffer_pool.h"
 #include "counter.h"
 #include "descriptor.h"
@@ -14,6 +15,10 @@
 /* Refills (or emptied buffers) in a row after which a step gives way: descriptors that are always
  * ready must not keep the others, nor a cancel, from their turn. */
 #define STRAND_IO_SHARE 16
+/* Lines (or raw reads) in a row, most of them out of the buffer, after which it is the others'
+ * turn: a client that floods its connection with short lines must not keep the carrier for a
+ * megabyte of them. About one buffer of usual lines, so that nothing is flushed more often. */
+#define STRAND_LINES_SHARE 1024
 
 /* Accepted output above which a writer waits for room. */
 #define STRAND_UNSENT_BYTES STRAND_BUFFER_BYTES
@@ -26,6 +31,7 @@ struct strand_io {
     struct strand_list listeners;
     struct strand_list unsent;           /* streams to be written out when a strand parks */
     struct strand_list held;             /* streams someone waits for while a strand keeps a line */
+    struct strand_lookups *lookups;      /* from the first name on */
     bool closing;                        /* shutdown: nobody is woken any more */
     uint64_t lines_in, lines_out, bytes_in, bytes_out, overlong_lines, accept_backoffs;
 };
@@ -57,14 +63,18 @@ struct strand_stream {
     uint8_t hangup;                      /* the last event said that the end may be near */
     uint8_t short_read_tells;
     uint8_t refills;                     /* since the last wait */
+    uint16_t taken;                      /* lines, since the last wait or turn of others */
+    struct strand_backoff read_backoff;  /* where the descriptor cannot be watched */
 
     struct strand_turn writer;
     struct strand_out_buffer out;
-    uint8_t blocked;                     /* the kernel takes no more; an event will tell */
+    uint8_t blocked;                     /* the kernel takes no more; an event, or retry, tells */
     uint8_t shut;                        /* for writing */
     uint8_t emptyings;
     int out_error;                       /* of accepted output, not yet reported */
     size_t wake_below;                   /* unsent bytes at which `waiting` goes on */
+    struct strand_timer retry;           /* while blocked, where the descriptor cannot be watched */
+    struct strand_backoff write_backoff;
 };
 
 /* -- stream.c -- */
@@ -73,7 +83,7 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out);
 /* In the loop, from the first time that a call would wait. -EPERM: it cannot be watched. */
 int strand_stream_watch(strand_stream *s);
-/* Waits for the descriptor in `turn`, or, where it cannot be watched, gives way and asks again. */
+/* Waits for the descriptor in `turn`. -EPERM and the like: it cannot be watched. */
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
                        const char *reason);
 /* The descriptor goes; the memory when nobody uses it any more. */

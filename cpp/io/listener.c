@@ -5,6 +5,7 @@
 
 #include "backoff.h"
 #include "io.h"
+#include "resolve.h"
 #include "socket.h"
 
 /* Tries in a row after which an accept gives way to those whose connections it has taken. */
@@ -40,15 +41,14 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
         strand_wait_wake_all(&l->turn.waiting);
 }
 
-int strand_listener_create(strand_scheduler *s, const char *address, int backlog,
-                           strand_listener **out)
+static int create(strand_scheduler *s, const struct strand_address *address, int backlog,
+                  strand_listener **out)
 {
     strand_listener *l = calloc(1, sizeof *l);
     if (!l)
         return -ENOMEM;
-    int status = strand_address_parse(address, &l->address);
-    if (status == 0)
-        status = strand_socket_listen(&l->address, backlog, &l->file);
+    l->address = *address;
+    int status = strand_socket_listen(&l->address, backlog, &l->file);
     if (status < 0) {
         free(l);
         return status;
@@ -62,6 +62,30 @@ int strand_listener_create(strand_scheduler *s, const char *address, int backlog
     strand_list_append(&l->io->listeners, &l->link);
     *out = l;
     return 0;
+}
+
+int strand_listener_create(strand_scheduler *s, const char *text, int backlog,
+                           strand_listener **out)
+{
+    struct strand_address address;
+    int status = strand_address_parse(text, &address);
+    return status < 0 ? status : create(s, &address, backlog, out);
+}
+
+int strand_listen_step(struct strand *self, struct strand_resolving *names, int backlog,
+                       strand_listener **out)
+{
+    struct strand_address address;
+    int status = strand_resolve_step(self, names, STRAND_FOREVER);
+    if (status < 0)
+        return status;
+    status = -ENXIO;
+    while (strand_resolve_next(names, &address) == 0) {
+        status = create(self->scheduler, &address, backlog, out);
+        if (status == 0)
+            break;
+    }
+    return status;
 }
 
 int strand_listener_name(strand_listener *l, char *text, size_t size)
@@ -96,7 +120,8 @@ static int make_stream(strand_listener *l, int fd, strand_stream **out)
         strand_socket_close(fd);
         return status;
     }
-    (*out)->short_read_tells = 1;
+    (*out)->short_read_tells =
+        strand_loop_tells_urgent && strand_address_short_read_tells(&l->address);
     return 1;
 }
 

@@ -5,8 +5,13 @@
 
 #include "stream.h"
 
+/* At a numeric address. */
 int strand_listener_create(strand_scheduler *s, const char *address, int backlog,
                            strand_listener **out);
+/* At the first of these that can be listened on; to be ended afterwards, whatever it gives. */
+struct strand_resolving;
+int strand_listen_step(struct strand *self, struct strand_resolving *names, int backlog,
+                       strand_listener **out);
 int strand_listener_name(strand_listener *l, char *text, size_t size);
 int strand_accept_step(struct strand *self, strand_listener *l, int64_t deadline_ns,
                        strand_stream **out);

@@ -27,9 +27,8 @@ int strand_out_buffer_reserve(struct strand_out_buffer *b, size_t size)
     if (needed <= b->capacity / 2) {
         memmove(b->bytes, b->bytes + b->start, length);
     } else {
-        size_t capacity = STRAND_BUFFER_BYTES;
-        if (needed > capacity && __builtin_add_overflow(needed, needed / 2, &capacity))
-            capacity = needed;
+        /* No more than needed: once so much waits, nothing is added until it has gone. */
+        size_t capacity = needed < STRAND_BUFFER_BYTES ? STRAND_BUFFER_BYTES : needed;
         char *bytes = strand_buffer_take(b->pool, capacity);
         if (!bytes)
             return -ENOMEM;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "io.h"
@@ -34,6 +35,11 @@ static void go_on_writing(strand_stream *s)
         strand_stream_finish(s);
 }
 
+static void retry_writing(struct strand_timer *timer)
+{
+    go_on_writing(CONTAINER_OF(timer, strand_stream, retry));
+}
+
 /* The descriptor is edge triggered, so each event is remembered until a call has met -EAGAIN. */
 static void ready(struct strand_loop_watch *watch, unsigned events)
 {
@@ -64,6 +70,8 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
     stream->deadline_ns = STRAND_FOREVER;
     stream->keep_fd = options && options->keep_fd;
     stream->readable = 1;
+    stream->retry.place = SIZE_MAX;
+    stream->retry.fire = retry_writing;
     strand_loop_watch_init(&stream->watch, d->fd, ready);
     strand_turn_init(&stream->reader);
     strand_turn_init(&stream->writer);
@@ -90,7 +98,7 @@ int strand_stream_create(strand_scheduler *s, int fd, const struct strand_stream
         strand_descriptor_close(&d, true);
         return status;
     }
-    (*out)->short_read_tells = strand_socket_short_read_tells(&d);
+    (*out)->short_read_tells = strand_loop_tells_urgent && strand_socket_short_read_tells(&d);
     return 0;
 }
 
@@ -114,8 +122,6 @@ int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn
                        const char *reason)
 {
     int status = strand_stream_watch(s);
-    if (status == -EPERM)
-        return strand_wait_give_way(self, reason);
     if (status < 0)
         return status;
     return strand_wait_arm(self, &turn->waiting, reason, s->deadline_ns, STRAND_WAIT_OUTSIDE);
@@ -126,6 +132,7 @@ void strand_stream_finish(strand_stream *s)
     struct strand_io *io = s->io;
 
     strand_stream_discard_output(s);
+    strand_timers_remove(&io->scheduler->timers, &s->retry);
     strand_loop_remove(io->scheduler->loop, &s->watch);
     if (s->watch_fd >= 0)
         strand_socket_close(s->watch_fd);

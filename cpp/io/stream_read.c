@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "backoff.h"
 #include "io.h"
 
 /* Raw reads of at least this size go past the line buffer when that is empty. */
@@ -75,22 +76,32 @@ static bool must_ask(const struct strand *self, const strand_stream *in)
     return in->readable || strand_wait_is_over(self, in->deadline_ns);
 }
 
+/* What the loop does not take is asked again after a pause. */
+static int pause_reading(struct strand *self, strand_stream *in)
+{
+    in->readable = 1;
+    strand_backoff_begin(&in->read_backoff);
+    return strand_backoff_step(self, &in->read_backoff, &in->reader.waiting, "input, unwatched",
+                               in->deadline_ns);
+}
+
 static int wait_for_input(struct strand *self, strand_stream *in)
 {
     in->refills = 0;
+    in->taken = 0;
     int status = strand_stream_wait(self, in, &in->reader, "input");
-    if (status == -EAGAIN) {
+    if (status == -EPERM)
+        status = pause_reading(self, in);
+    if (status == -EAGAIN)
         strand_line_buffer_rest(&in->lines);
-        if (!strand_armed(self))
-            in->readable = 1;      /* gave way: the descriptor cannot be watched, so ask it again */
-    }
     return status;
 }
 
 /*
  * A positive count, 0 at the end of input; else as a step. After a short read the descriptor is
- * empty, which spares one read in two; but not when the end (which makes no further event, since
- * data and end came in one) may lie behind it.
+ * empty, which spares one read in two; but not when the end or urgent data (which make no further
+ * event, since they came with what lies before them) may be next. One byte alone tells nothing: it
+ * is what those give who cut reads short, tracers and filters between us and the kernel.
  */
 static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size)
 {
@@ -108,7 +119,8 @@ static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_
     if (count < 0)
         return count;
     in->refills++;
-    if ((size_t)count < size && in->short_read_tells && !in->hangup && count > 0)
+    strand_backoff_end(&in->read_backoff);
+    if ((size_t)count < size && in->short_read_tells && !in->hangup && count > 1)
         in->readable = 0;
     strand_counter_add(&in->io->bytes_in, (uint64_t)count);
     return count;
@@ -144,11 +156,23 @@ static int keep_line(struct strand *self, strand_stream *in)
     return 1;
 }
 
+/* 0; or -EAGAIN: others go on first, the stream having had its share. The bytes have come already,
+ * so that a cancel is not met here. */
+static int take_share(struct strand *self, strand_stream *in)
+{
+    if (++in->taken <= STRAND_LINES_SHARE)
+        return 0;
+    in->taken = 0;
+    return strand_wait_pass_by(self, "others' turn");
+}
+
 int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line)
 {
     if (line->size < sizeof *line)
         return -EINVAL;
     int status = enter(self, in);
+    if (status == 0)
+        status = take_share(self, in);
     if (status < 0)
         return (int)leave(self, in, status);
     while ((status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
@@ -165,13 +189,18 @@ int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct 
 
 void strand_stream_release_line(struct strand *self, strand_stream *in)
 {
-    if (in->line_kept && in->reader.holder == self->id)
-        strand_stream_drop_line(in);
+    if (!in->line_kept || in->reader.holder != self->id)
+        return;
+    if (strand_line_buffer_length(&in->lines) == 0)
+        strand_line_buffer_rest(&in->lines);
+    strand_stream_drop_line(in);
 }
 
 ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size)
 {
     ssize_t count = enter(self, in);
+    if (count == 0)
+        count = take_share(self, in);
     while (count == 0 && size > 0) {
         count = (ssize_t)strand_line_buffer_take(&in->lines, to, size);
         if (count > 0 || in->lines.ended)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io.h"
 
+#include <stdint.h>
+
 /* A stream is in scheduler->unsent while it has bytes, and in io's list while writing them may
  * help. */
 static void count_unsent(strand_stream *s)
@@ -31,19 +33,37 @@ int strand_stream_take_error(strand_stream *s)
     return error;
 }
 
+/* The loop may not take the descriptor (it knows no such device, there are too many watches, no
+ * memory): then it is tried again after a pause, and if there is no memory for that either, at the
+ * next flush. */
+static void become_blocked(strand_stream *s)
+{
+    s->blocked = strand_stream_watch(s) == 0;
+    if (s->blocked)
+        return;
+    if (s->retry.place == SIZE_MAX) {
+        strand_backoff_begin(&s->write_backoff);
+        s->retry.deadline_ns = s->write_backoff.until_ns;
+        s->blocked = strand_timers_add(&s->io->scheduler->timers, &s->retry) == 0;
+    } else {
+        s->blocked = 1;
+    }
+}
+
 /* A positive count, 0 when it would wait, -errno. */
 static ssize_t write_some(strand_stream *s, const char *from, size_t size)
 {
     ssize_t count = strand_descriptor_write(&s->descriptor, from, size);
     if (count == -EAGAIN) {
-        /* What cannot be watched is tried again at the next flush. */
-        s->blocked = strand_stream_watch(s) == 0;
+        become_blocked(s);
         return 0;
     }
     if (count == 0)
         return -EIO;
-    if (count > 0)
+    if (count > 0) {
+        strand_backoff_end(&s->write_backoff);
         strand_counter_add(&s->io->bytes_out, (uint64_t)count);
+    }
     return count;
 }
 
@@ -96,7 +116,10 @@ static int wait_for_room(struct strand *self, strand_stream *out, size_t below)
 {
     out->wake_below = below;
     out->emptyings = 0;
-    return strand_stream_wait(self, out, &out->writer, "room for output");
+    if (out->blocked)      /* an event or the retry will tell */
+        return strand_wait_arm(self, &out->writer.waiting, "room for output", out->deadline_ns,
+                               STRAND_WAIT_OUTSIDE);
+    return strand_wait_give_way(self, "room for output");
 }
 
 /* 0: `size` more bytes may be accepted. They are then taken whole, so that a line is never cut by a

@@ -40,8 +40,8 @@ static inline bool strand_loop_watched(const struct strand_loop_watch *watch)
     return watch->slot != UINT32_MAX;
 }
 
-/* Watches watch->fd for reading and writing, edge triggered. -EPERM for what is always ready (a
- * regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
+/* Watches watch->fd for reading and writing (see also strand_loop_tells_urgent), edge triggered. -EPERM for what is always
+ * ready (a regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
 int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch);
 /* As add, for the given events only, once; watch->ready then finds it removed. */
 int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch,
@@ -59,6 +59,9 @@ size_t strand_loop_count(const struct strand_loop *loop);
  * resolves). Returns the number of calls; 0 also on EINTR.
  */
 int strand_loop_poll(struct strand_loop *loop, int64_t timeout_ns);
+
+/* Whether a watch for good is told of urgent data: epoll's; not on every BSD. */
+extern const bool strand_loop_tells_urgent;
 
 /* "epoll", "kqueue". */
 extern const char strand_loop_name[];

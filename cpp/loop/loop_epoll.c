@@ -12,8 +12,11 @@
 #include "descriptor.h"
 
 const char strand_loop_name[] = "epoll";
+const bool strand_loop_tells_urgent = true;
 
 enum { BATCH = 1024 };
+
+static const uint32_t all_for_good = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
 struct epoll_loop {
     struct strand_loop loop;
@@ -70,7 +73,7 @@ int strand_loop_register(struct strand_loop *loop, const struct strand_loop_entr
 {
     (void)entry;
     struct epoll_event event = {
-        .events = asked ? once(asked) : (uint32_t)(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET),
+        .events = asked ? once(asked) : all_for_good,
         .data.u64 = (uint64_t)generation << 32 | (uint32_t)fd,
     };
     return epoll_ctl(epoll_loop_of(loop)->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0 ? 0 : -errno;

@@ -34,6 +34,7 @@
 #endif
 
 const char strand_loop_name[] = "kqueue";
+const bool strand_loop_tells_urgent = false;
 
 enum { BATCH = 2 * 1024 };   /* 1,024 descriptors with both directions ready */
 

@@ -95,6 +95,31 @@ static int parse_ipv4(const char *text, struct strand_address *out)
     return 0;
 }
 
+enum { MOST_NAME_BYTES = 253 };
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+bool strand_address_is_name(const char *text)
+{
+    const char *colon = text ? strchr(text, ':') : NULL;
+    in_port_t port;
+    bool letter = false;
+    if (!colon || colon == text || colon - text > MOST_NAME_BYTES || !parse_port(colon + 1, &port))
+        return false;
+    for (const char *c = text; c < colon; c++) {
+        bool dot = *c == '.';
+        if (dot && (c == text || c[-1] == '.'))
+            return false;
+        if (!dot && !is_letter(*c) && !(*c >= '0' && *c <= '9') && *c != '-' && *c != '_')
+            return false;
+        letter = is_letter(*c) || (letter && (!dot || c + 1 == colon));
+    }
+    return letter;
+}
+
 int strand_address_parse(const char *text, struct strand_address *out)
 {
     memset(out, 0, sizeof *out);

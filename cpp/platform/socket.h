@@ -42,9 +42,12 @@ void strand_socket_close(int fd);
 /* Another number for any descriptor, or -errno. */
 int strand_socket_duplicate(int fd);
 
-/* Whether a read that brings less than asked for has emptied the descriptor: stream sockets. Not
- * where each read is one packet, as it is on other sockets and, with O_DIRECT at its writing end
- * (the reading end cannot know), on a pipe. */
+/* Whether a read that brings less than asked for has emptied the descriptor, but for the end and
+ * urgent data: TCP. Not where each read is one packet, as it is on other sockets and, with O_DIRECT
+ * at its writing end (the reading end cannot know), on a pipe; nor on unix sockets, where a read
+ * also ends behind a message that passes descriptors. */
 bool strand_socket_short_read_tells(const struct strand_descriptor *d);
+/* The same of a socket of this address. */
+bool strand_address_short_read_tells(const struct strand_address *address);
 
 #endif

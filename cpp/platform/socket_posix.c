@@ -135,8 +135,15 @@ int strand_socket_duplicate(int fd)
 
 bool strand_socket_short_read_tells(const struct strand_descriptor *d)
 {
+    struct strand_address address;
     int type = 0;
     socklen_t length = sizeof type;
     return d->kind == STRAND_DESCRIPTOR_SOCKET &&
-           getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+           getsockopt(d->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
+           strand_socket_name(d->fd, &address) == 0 && strand_address_short_read_tells(&address);
+}
+
+bool strand_address_short_read_tells(const struct strand_address *address)
+{
+    return address->storage.ss_family == AF_INET || address->storage.ss_family == AF_INET6;
 }

@@ -3,6 +3,7 @@
 #include <strand/strand.h>
 
 #include "listener.h"
+#include "resolve.h"
 #include "self.h"
 #include "stream.h"
 
@@ -134,9 +135,16 @@ int strand_set_deadline(strand_stream *s, int64_t deadline_ns)
 int strand_listen(const char *address, int backlog, strand_listener **out)
 {
     struct strand *self = strand_calling();
+    struct strand_resolving names;
     if (!self)
         return -EPERM;
-    return out ? strand_listener_create(self->scheduler, address, backlog, out) : -EINVAL;
+    if (!out)
+        return -EINVAL;
+    int status = strand_resolve_begin(&names, address);
+    if (status == 0)
+        status = STRAND_AWAIT(self, strand_listen_step(self, &names, backlog, out));
+    strand_resolve_end(&names);
+    return status;
 }
 
 int strand_listener_address(strand_listener *l, char *text, size_t size)

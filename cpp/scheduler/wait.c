@@ -89,10 +89,15 @@ void strand_wait_done(struct strand *self)
 int strand_wait_give_way(struct strand *self, const char *reason)
 {
     strand_wait_done(self);
-    if (meets_cancel(self))
-        return -ECANCELED;
+    return meets_cancel(self) ? -ECANCELED : strand_wait_pass_by(self, reason);
+}
+
+int strand_wait_pass_by(struct strand *self, const char *reason)
+{
+    strand_wait_done(self);
     self->wait.reason = reason;
     self->unpark = 1;      /* whoever parks it finds it not armed, and queues it at once */
+    strand_scheduler_grant(self->scheduler, 0);      /* others are also those who wait outside */
     return -EAGAIN;
 }
 

@@ -302,6 +302,7 @@ STRAND_API strand_stream *strand_stdout(void);
  * newline), -EBADF when closed meanwhile, else what read(2) says.
  */
 STRAND_API int strand_read_line(strand_stream *in, struct strand_line *line);
+/* Who has read a line and waits elsewhere lets go of it first: the buffer is then given back. */
 STRAND_API int strand_line_release(strand_stream *in);
 
 /* Adds `\n`; atomic per line among strands. 0; the bytes go out when the strand parks or ends, when
@@ -330,8 +331,12 @@ STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
 /* ---- Listeners and connections --------------------------------------------------------------- */
 
 /*
- * "127.0.0.1:7000", "[::1]:0", "unix:/path"; numeric addresses only. backlog <= 0: SOMAXCONN.
- * Belongs to the calling strand's scheduler. -EINVAL for what is no address, else what bind says.
+ * "127.0.0.1:7000", "[::1]:0", "unix:/path", or "name:7000": a name is looked up on a thread of its
+ * own while the strand parks, and its addresses are tried in the order the system gives them. No
+ * such name: -ENXIO; no name server answers: -ENETUNREACH.
+ *
+ * Listens on the first address that lets it. backlog <= 0: SOMAXCONN. Belongs to the calling
+ * strand's scheduler. -EINVAL for what is no address, else what bind says. Parks for a name only.
  */
 STRAND_API int strand_listen(const char *address, int backlog, strand_listener **out);
 /* The bound address in the form above, NUL-terminated. -ENOSPC when it does not fit. */
@@ -339,6 +344,7 @@ STRAND_API int strand_listener_address(strand_listener *l, char *text, size_t si
 /* Out of descriptors it backs off and tries again. -EBADF when closed meanwhile. */
 STRAND_API int strand_accept(strand_listener *l, int64_t deadline_ns, strand_stream **out);
 STRAND_API int strand_listener_close(strand_listener *l);
+/* The deadline is for all of it: the name, and each address. The error is the last one's. */
 STRAND_API int strand_connect(const char *address, int64_t deadline_ns, strand_stream **out);
 
 #ifdef __cplusplus

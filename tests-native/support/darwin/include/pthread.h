@@ -4,6 +4,7 @@
 #define STRAND_TESTS_DARWIN_PTHREAD_H
 
 #include <sched.h>
+#include <stddef.h>
 #include <time.h>
 
 typedef struct {
@@ -24,6 +25,21 @@ typedef struct {
 
 int pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int pthread_once(pthread_once_t *once, void (*run)(void));
+
+typedef struct opaque_thread *pthread_t;
+typedef struct {
+    long sig;
+    char opaque[56];
+} pthread_attr_t;
+
+#define PTHREAD_CREATE_DETACHED 2
+
+int pthread_attr_init(pthread_attr_t *attributes);
+int pthread_attr_setdetachstate(pthread_attr_t *attributes, int state);
+int pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size);
+int pthread_attr_destroy(pthread_attr_t *attributes);
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument);
 
 int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
 int pthread_mutex_lock(pthread_mutex_t *mutex);

@@ -44,6 +44,8 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *befo
 int sigaltstack(const stack_t *stack, stack_t *before);
 int sigemptyset(sigset_t *set);
 int sigfillset(sigset_t *set);
+#define SIG_SETMASK 3
+int pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
 void (*signal(int number, void (*handler)(int)))(int);
 int raise(int signal);
 

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "faulty_calls.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <ctime>
+
+FaultyCalls faulty;
+
+namespace {
+
+bool interrupts()
+{
+    static std::atomic<unsigned> calls{0};
+    if (!faulty.interrupted || ++calls % 2 == 0)
+        return false;
+    faulty.interruptions++;
+    errno = EINTR;
+    return true;
+}
+
+size_t shortened(size_t size)
+{
+    return faulty.single && size > 1 ? 1 : size;
+}
+
+ssize_t in_parts(long call, int fd, const iovec *parts, int count, int flags)
+{
+    iovec first = {parts->iov_base, shortened(parts->iov_len)};
+    return syscall(call, fd, faulty.single ? &first : parts, static_cast<long>(count), -1L, -1L,
+                   static_cast<long>(flags));
+}
+
+} // namespace
+
+extern "C" {
+
+ssize_t read(int fd, void *to, size_t size)
+{
+    faulty.reads++;
+    return interrupts() ? -1 : syscall(SYS_read, fd, to, shortened(size));
+}
+
+ssize_t write(int fd, const void *from, size_t size)
+{
+    return interrupts() ? -1 : syscall(SYS_write, fd, from, shortened(size));
+}
+
+ssize_t recv(int fd, void *to, size_t size, int flags)
+{
+    faulty.reads++;
+    return interrupts() ? -1
+                        : syscall(SYS_recvfrom, fd, to, shortened(size), flags, nullptr, nullptr);
+}
+
+ssize_t send(int fd, const void *from, size_t size, int flags)
+{
+    return interrupts() ? -1 : syscall(SYS_sendto, fd, from, shortened(size), flags, nullptr, 0);
+}
+
+ssize_t preadv2(int fd, const iovec *parts, int count, off_t, int flags)
+{
+    faulty.reads++;
+    return interrupts() ? -1 : in_parts(SYS_preadv2, fd, parts, count, flags);
+}
+
+ssize_t pwritev2(int fd, const iovec *parts, int count, off_t, int flags)
+{
+    return interrupts() ? -1 : in_parts(SYS_pwritev2, fd, parts, count, flags);
+}
+
+int accept4(int fd, sockaddr *address, socklen_t *length, int flags)
+{
+    return interrupts() ? -1 : static_cast<int>(syscall(SYS_accept4, fd, address, length, flags));
+}
+
+int connect(int fd, const sockaddr *address, socklen_t length)
+{
+    int status = static_cast<int>(syscall(SYS_connect, fd, address, length));
+    return interrupts() ? -1 : status;   // an interrupted one goes on by itself
+}
+
+int poll(pollfd *fds, nfds_t count, int timeout_ms)
+{
+    if (interrupts())
+        return -1;
+    timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
+    return ppoll(fds, count, timeout_ms < 0 ? nullptr : &timeout, nullptr);
+}
+
+int epoll_wait(int epoll, epoll_event *events, int most, int timeout_ms)
+{
+    return interrupts() ? -1 : epoll_pwait(epoll, events, most, timeout_ms, nullptr);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event *event)
+{
+    if (operation == EPOLL_CTL_ADD && faulty.unwatchable_error) {
+        errno = faulty.unwatchable_error;
+        return -1;
+    }
+    return static_cast<int>(syscall(SYS_epoll_ctl, epoll, operation, fd, event));
+}
+
+} // extern "C"
