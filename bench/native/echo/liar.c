@@ -13,36 +13,37 @@ enum { LINE_BYTES = 64, CONNECTIONS = 16, LIE_AT = 100 };
 static struct pollfd peers[CONNECTIONS];
 static nfds_t count;
 
-static void say(nfds_t peer, const char *line)
+static void say(nfds_t peer, const char *lines, size_t size)
 {
-    if (send(peers[peer].fd, line, LINE_BYTES, MSG_NOSIGNAL) != LINE_BYTES)
+    if (send(peers[peer].fd, lines, size, MSG_NOSIGNAL) != (ssize_t)size)
         exit(1);
 }
 
 static void lie(const char *how, nfds_t peer, char *line)
 {
-    if (!strcmp(how, "altered"))
+    if (!strcmp(how, "altered")) {
         line[LINE_BYTES - 2] ^= 1;
-    if (!strcmp(how, "twice"))
-        say(peer, line);
-    if (!strcmp(how, "crossed"))
-        say(peer > 1 ? peer - 1 : count - 1, line);
-    if (!strcmp(how, "altered") || !strcmp(how, "twice"))
-        say(peer, line);
-    if (!strcmp(how, "closed"))
+        say(peer, line, LINE_BYTES);
+    } else if (!strcmp(how, "crossed")) {
+        say(peer > 1 ? peer - 1 : count - 1, line, LINE_BYTES);
+    } else if (!strcmp(how, "twice")) {
+        memcpy(line + LINE_BYTES, line, LINE_BYTES);
+        say(peer, line, 2 * (size_t)LINE_BYTES);
+    } else if (!strcmp(how, "closed")) {
         shutdown(peers[peer].fd, SHUT_RDWR);
+    }
 }
 
 static void answer(nfds_t peer, const char *how)
 {
     static unsigned lines;
-    char line[LINE_BYTES];
-    if (recv(peers[peer].fd, line, sizeof line, MSG_WAITALL) != LINE_BYTES)
+    char line[2 * LINE_BYTES];
+    if (recv(peers[peer].fd, line, LINE_BYTES, MSG_WAITALL) != LINE_BYTES)
         exit(1);
     if (++lines == LIE_AT)
         lie(how, peer, line);
     else
-        say(peer, line);
+        say(peer, line, LINE_BYTES);
 }
 
 int main(int arguments_count, char **arguments)

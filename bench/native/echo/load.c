@@ -143,7 +143,8 @@ static uint64_t take_lines(struct connection *c, const char *bytes, size_t size,
     return count;
 }
 
-/* What is there, and one more than can be: a line too many shows, and the receive is short. */
+/* What is there, and one more than can be: a line too many shows, and the receive is short. How
+ * many; without MSG_DONTWAIT it waits, and a socket's patience ends. */
 static uint64_t receive_lines(struct connection *c, int64_t now_ns, int flags)
 {
     char bytes[(MAX_IN_FLIGHT + 1) * LINE_BYTES];
@@ -151,6 +152,8 @@ static uint64_t receive_lines(struct connection *c, int64_t now_ns, int flags)
     memcpy(bytes, c->partial, kept);
     size_t room = (c->sent - c->received + 1) * LINE_BYTES - kept;
     ssize_t count = recv(c->fd, bytes + kept, room, flags);
+    if (count < 0 && errno == EAGAIN && flags != MSG_DONTWAIT)
+        give_up(c, "did not come back");
     if (count < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (count <= 0)
@@ -179,8 +182,7 @@ static void open_connection(struct connection *c)
         give_up(c, strerror(errno));
     send_lines(c, 1, 0);
     while (c->received < 1)
-        if (receive_lines(c, 0, 0) == 0 && c->partial_bytes == 0)
-            give_up(c, "did not come back");
+        receive_lines(c, 0, 0);
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = c};
     if (epoll_ctl(load.epoll_fd, EPOLL_CTL_ADD, c->fd, &event) != 0)
         measure_fail("epoll_ctl", errno);
