@@ -154,6 +154,9 @@ final class Systems {
         List<String> command = new ArrayList<>(List.of(home + "/bin/java", "-XX:+UseSerialGC",
                 "-Xms64m", "-Xmx1g", "--enable-native-access=ALL-UNNAMED",
                 "-Dbench.system=" + system, LIBRARY));
+        if (system.startsWith("netty")) {
+            command.add("-Dio.netty.leakDetection.level=disabled");   // it would take stack traces
+        }
         if (feature >= 21) {
             command.addAll(ONE_CARRIER);
         }
