@@ -40,7 +40,7 @@ static void keep(struct connection *c, const char *from, size_t size)
     c->kept_bytes = size;
 }
 
-/* Whole lines go out; what the kernel does not take, and the part of a line behind them, is kept. */
+/* Whole lines go out; what the kernel does not take, and the part of a line behind it, is kept. */
 static bool write_lines(struct connection *c, size_t lines_bytes, size_t size)
 {
     ssize_t count = lines_bytes ? send(c->fd, bytes, lines_bytes, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;

@@ -5,8 +5,8 @@ import java.io.IOException;
 import org.cemlang.strand.Strands;
 
 /**
- * The servers of group {@code echo-java}: {@code java -Dbench.system=SYSTEM … EchoServer} prints the
- * port it listens on, on 127.0.0.1, and gives back each line until it is killed.
+ * The servers of group {@code echo-java}: {@code java -Dbench.system=SYSTEM … EchoServer} prints
+ * the port it listens on, on 127.0.0.1, and gives back each line until it is killed.
  */
 public final class EchoServer {
     private EchoServer() {}

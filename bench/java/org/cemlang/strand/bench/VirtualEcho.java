@@ -10,7 +10,7 @@ import java.net.ServerSocket;
 import java.net.Socket;
 
 /**
- * A virtual thread for each connection, buffered by hand: bytes, not characters; no lock; and output
+ * A virtual thread for each connection, buffered by hand: bytes, not characters; no lock; output
  * goes out when no whole line is left of the input.
  */
 final class VirtualEcho {
@@ -41,7 +41,8 @@ final class VirtualEcho {
     }
 
     private static void accept(Workers threads) throws IOException {
-        try (ServerSocket server = new ServerSocket(0, BACKLOG, InetAddress.getByName("127.0.0.1"))) {
+        InetAddress loopback = InetAddress.getByName("127.0.0.1");
+        try (ServerSocket server = new ServerSocket(0, BACKLOG, loopback)) {
             EchoServer.printPort(server.getLocalPort());
             for (;;) {
                 Socket peer = server.accept();

@@ -78,7 +78,8 @@ record Bar(String group, String figure, String ours, String peer, boolean atMost
     }
 
     static List<Bar> of(Case c) {
-        return Stream.of(ALL, ECHOES).flatMap(List::stream).filter(b -> b.group.equals(c.group()) && c.figures().contains(b.figure))
+        return Stream.of(ALL, ECHOES).flatMap(List::stream)
+                .filter(b -> b.group.equals(c.group()) && c.figures().contains(b.figure))
                 .toList();
     }
 
