@@ -68,20 +68,40 @@ static inline size_t measure_option(int *count, char **arguments, const char *na
     return otherwise;
 }
 
-/* Resident pages and the page tables that map them: what the strands cost the machine. */
-static inline int64_t measure_memory_bytes(void)
+/* The option's text, or what it is without; both words are taken out. */
+static inline const char *measure_text(int *count, char **arguments, const char *name,
+                                       const char *otherwise)
 {
-    FILE *status = fopen("/proc/self/status", "r");
+    for (int i = 1; i + 1 < *count; i++) {
+        if (strcmp(arguments[i], name) != 0)
+            continue;
+        const char *text = arguments[i + 1];
+        measure_take(count, arguments, i, 2);
+        return text;
+    }
+    return otherwise;
+}
+
+/* Resident pages and the page tables that map them, as this file of /proc has them. */
+static inline int64_t measure_memory_of(const char *status_path)
+{
+    FILE *status = fopen(status_path, "r");
     char line[256];
     int64_t kib = 0;
     if (!status)
-        measure_fail("/proc/self/status", errno);
+        measure_fail(status_path, errno);
     while (fgets(line, sizeof line, status)) {
         if (!strncmp(line, "VmRSS:", 6) || !strncmp(line, "VmPTE:", 6))
             kib += strtoll(line + 6, NULL, 10);
     }
     fclose(status);
     return kib * 1024;
+}
+
+/* What the strands cost the machine. */
+static inline int64_t measure_memory_bytes(void)
+{
+    return measure_memory_of("/proc/self/status");
 }
 
 static inline void measure_report(const char *name, double value)

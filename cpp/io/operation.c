@@ -11,11 +11,9 @@ int strand_operation_repeats(struct strand *self, struct strand_object *object)
     return -EAGAIN;
 }
 
-void strand_operation_end(struct strand *self)
+void strand_operation_leave(struct strand *self)
 {
     struct strand_object *object = self->operation;
-    if (!object)
-        return;
     self->operation = NULL;
     object->users--;
     strand_object_release_unused(object);

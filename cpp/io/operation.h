@@ -26,8 +26,14 @@ struct strand_object {
 
 /* self was given -EAGAIN and will be back. Returns -EAGAIN. */
 int strand_operation_repeats(struct strand *self, struct strand_object *object);
-/* self is done, with whatever result. The object may be gone afterwards. */
-void strand_operation_end(struct strand *self);
+/* self is done, with whatever result. The object may be gone afterwards. Most calls are done at
+ * once and were never in the middle of anything. */
+void strand_operation_leave(struct strand *self);
+static inline void strand_operation_end(struct strand *self)
+{
+    if (self->operation)
+        strand_operation_leave(self);
+}
 void strand_object_release_unused(struct strand_object *object);
 
 /*

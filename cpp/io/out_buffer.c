@@ -15,13 +15,11 @@ void strand_out_buffer_close(struct strand_out_buffer *b)
     b->capacity = b->start = b->end = 0;
 }
 
-int strand_out_buffer_reserve(struct strand_out_buffer *b, size_t size)
+int strand_out_buffer_grow(struct strand_out_buffer *b, size_t size)
 {
     size_t length = b->end - b->start;
     size_t needed;
 
-    if (b->capacity - b->end >= size)
-        return 0;
     if (__builtin_add_overflow(length, size, &needed))
         return -ENOMEM;
     if (needed <= b->capacity / 2) {

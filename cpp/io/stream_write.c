@@ -192,15 +192,9 @@ static int accept_bytes(strand_stream *out, const void *from, size_t size, bool 
     return status;
 }
 
-int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
-                             bool newline)
+static __attribute__((noinline)) int write_slowly(struct strand *self, strand_stream *out,
+                                                  const void *from, size_t size, bool newline)
 {
-    size_t room = STRAND_UNSENT_BYTES - 1;
-    bool at_once = strand_turn_free(&out->writer) && !self->operation && !out->out_error &&
-                   !(out->closing | out->shut) && self->scheduler == out->io->scheduler;
-    if (at_once && size < room && strand_stream_unsent_bytes(out) < room - size)
-        return accept_bytes(out, from, size, newline);
-
     if (size >= SIZE_MAX / 2)
         return -EINVAL;
     int status = enter(self, out);
@@ -211,6 +205,21 @@ int strand_stream_write_step(struct strand *self, strand_stream *out, const void
     if (status == 0)
         status = accept_bytes(out, from, size, newline);
     return leave(self, out, status);
+}
+
+/* Mostly there is room behind other lines: then nothing is entered, counted as unsent, or left. */
+int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
+                             bool newline)
+{
+    size_t room = STRAND_UNSENT_BYTES - 1, unsent = strand_stream_unsent_bytes(out);
+    bool at_once = strand_turn_free(&out->writer) && !self->operation && !out->out_error &&
+                   !(out->closing | out->shut) && self->scheduler == out->io->scheduler;
+    if (!at_once || size >= room || unsent >= room - size)
+        return write_slowly(self, out, from, size, newline);
+    if (unsent == 0 || !strand_out_buffer_put(&out->out, from, size, newline))
+        return accept_bytes(out, from, size, newline);
+    strand_counter_add(&out->io->lines_out, newline);
+    return 0;
 }
 
 int strand_stream_empty_step(struct strand *self, strand_stream *s)

@@ -32,11 +32,12 @@ static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd
     return strand_jni_handle(status, stream);
 }
 
-/* The line's bytes into buffer.bytes, which is replaced when it is too small. */
-static int copy_line(JNIEnv *env, jobject buffer, const struct strand_line *line)
+/* The line's bytes into `bytes`, which is buffer.bytes and is replaced there when it is too small.
+ * It comes with its length, since each question to the JVM costs as much as the copying. */
+static int copy_line(JNIEnv *env, jbyteArray bytes, jint length, jobject buffer,
+                     const struct strand_line *line)
 {
-    jbyteArray bytes = (*env)->GetObjectField(env, buffer, strand_jni_cache.line_buffer_bytes);
-    if ((size_t)(*env)->GetArrayLength(env, bytes) < line->length) {
+    if ((size_t)length < line->length) {
         bytes = (*env)->NewByteArray(env, (jsize)line->length);
         if (!bytes)
             return -ENOMEM;
@@ -47,14 +48,15 @@ static int copy_line(JNIEnv *env, jobject buffer, const struct strand_line *line
 }
 
 /* length << 2 | ending, or STRAND_JNI_END, or -errno. */
-static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jobject buffer)
+static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jbyteArray bytes,
+                            jint length, jobject buffer)
 {
     (void)class;
     struct strand_line line = {.size = sizeof line};
     int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
     if (status <= 0)
         return status < 0 ? status : STRAND_JNI_END;
-    status = copy_line(env, buffer, &line);
+    status = copy_line(env, bytes, length, buffer, &line);
     strand_stream_release_line(strand_jni_pointer(self), strand_jni_pointer(in));
     return status < 0 ? status : (jlong)(line.length << 2 | line.ending);
 }
@@ -114,7 +116,7 @@ static void set_deadline(JNIEnv *env, jclass class, jlong stream, jlong deadline
 static const JNINativeMethod methods[] = {
     {"openStream", "(JIJZ)J", (void *)open_stream},
     {"standardStream", "(JI)J", (void *)standard_stream},
-    {"readLineStep", "(JJLorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
+    {"readLineStep", "(JJ[BILorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
     {"writeStep", "(JJ[BIIZ)I", (void *)write_step},
     {"writeDirectStep", "(JJLjava/nio/ByteBuffer;IIZ)I", (void *)write_direct_step},
     {"flushStep", "(JJ)I", (void *)flush_step},

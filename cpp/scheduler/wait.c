@@ -29,7 +29,7 @@ static void unset_timer(struct strand *self)
         strand_timers_remove(&self->scheduler->timers, &self->wait.timer);
 }
 
-static void disarm(struct strand *strand)
+void strand_wait_disarm(struct strand *strand)
 {
     if (strand->waits & STRAND_QUEUED)
         strand_link_remove(&strand->wait.link);
@@ -80,12 +80,6 @@ int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *
     return -EAGAIN;
 }
 
-void strand_wait_done(struct strand *self)
-{
-    self->unpark = 0;
-    disarm(self);
-}
-
 int strand_wait_give_way(struct strand *self, const char *reason)
 {
     strand_wait_done(self);
@@ -132,7 +126,7 @@ void strand_wait_wake(struct strand *strand)
          * parked there. An unpark too many does no harm, one too few loses the strand. */
         strand->unpark = strand->kind == STRAND_HOSTED;
     }
-    disarm(strand);
+    strand_wait_disarm(strand);
 }
 
 struct strand *strand_wait_wake_first(struct strand_list *queue)

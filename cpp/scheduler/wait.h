@@ -36,7 +36,13 @@ int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *
                     int64_t deadline_ns, enum strand_wait_kind kind);
 
 /* Leaves queue and timer; no harm when not armed. */
-void strand_wait_done(struct strand *self);
+void strand_wait_disarm(struct strand *strand);
+static inline void strand_wait_done(struct strand *self)
+{
+    self->unpark = 0;
+    if (self->waits)
+        strand_wait_disarm(self);
+}
 
 /* -EAGAIN with self at the tail of the ready queue after it parks, and a look outside before it is
  * there again: a step that has had its share gives way like this. Cancel as in arm. */

@@ -327,7 +327,7 @@ public final class LineStream implements AutoCloseable {
         Strand self = strand();
         long stream = stream();
         long got;
-        while ((got = Native.readLineStep(self.control, stream, scheduler.line)) == Errno.AGAIN) {
+        while ((got = readLineStep(self, stream)) == Errno.AGAIN) {
             await(self, stream);
         }
         if (got == Native.END) {
@@ -337,6 +337,12 @@ public final class LineStream implements AutoCloseable {
         check(got);
         ending = ENDINGS[(int) got & 3];
         return (int) (got >>> 2);
+    }
+
+    /** Asked for anew each time: while this strand waited, others may have got a larger array. */
+    private long readLineStep(Strand self, long stream) {
+        byte[] bytes = scheduler.line.bytes;
+        return Native.readLineStep(self.control, stream, bytes, bytes.length, scheduler.line);
     }
 
     private void write(byte[] bytes, boolean newline) throws IOException {

@@ -67,8 +67,12 @@ final class Native {
 
     static native long openStream(long scheduler, int descriptor, long maxLineBytes, boolean keep);
     static native long standardStream(long scheduler, int descriptor);
-    /** Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. */
-    static native long readLineStep(long self, long stream, LineBuffer into);
+    /**
+     * Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. The bytes
+     * are in {@code into.bytes}: where the line fits, they are {@code bytes}, of that length.
+     */
+    static native long readLineStep(long self, long stream, byte[] bytes, int length,
+            LineBuffer into);
     static native int writeStep(
             long self, long stream, byte[] from, int offset, int length, boolean newline);
     static native int writeDirectStep(

@@ -144,6 +144,9 @@ public final class Bench {
         try {
             List<String> command = Systems.command(c, system);
             launcher.checkMemory(c);
+            if (c.isEcho()) {
+                launcher.otherCore();
+            }
             if (!versions.containsKey(system) && !command.contains(Systems.ECHO)) {
                 versions.put(system,
                         launcher.run(command, List.of("version"), Launcher.NOTHING, null).strip());
@@ -169,8 +172,10 @@ public final class Bench {
             launcher.run(command, c.arguments(), Text.FILE.toFile(), Launcher.NOTHING);
             return Map.of(c.name(), Text.BYTES * 1e3 / (System.nanoTime() - begin));
         }
+        String output = c.isEcho() ? launcher.runLoad(Systems.load(c), command)
+                : launcher.run(command, c.arguments(), Launcher.NOTHING, null);
         Map<String, Double> figures = new LinkedHashMap<>();
-        for (String line : launcher.run(command, c.arguments(), Launcher.NOTHING, null).split("\n")) {
+        for (String line : output.split("\n")) {
             int space = line.lastIndexOf(' ');
             figures.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
         }

@@ -7,7 +7,8 @@ import java.util.List;
 /** One start of each system. It may give several figures; ours is the first system. */
 record Case(String group, String name, String unit, List<String> figures, List<String> systems) {
     static final List<String> GROUPS =
-            List.of("context", "yield", "spawn", "park", "file", "memory-profile", "java");
+            List.of("context", "yield", "spawn", "park", "file", "memory-profile", "java", "echo",
+                    "echo-java");
 
     static List<Case> of(String group) {
         List<String> native_ = List.of("strand", "strand-8k", "strand-ucontext", "strand-dense",
@@ -53,9 +54,25 @@ record Case(String group, String name, String unit, List<String> figures, List<S
                 cases.add(single(group, "park 10000 memory", "bytes", java));
                 cases.add(single(group, "skynet 10000", "ms", java));
             }
+            case "echo" -> addEchoes(cases, group,
+                    List.of("strand", "epoll-limit", "libuv", "go"));
+            case "echo-java" -> addEchoes(cases, group, List.of("strand-java", "strand-java-bytes",
+                    "strand-java-17", "netty-epoll", "netty-epoll-strings", "jdk-virtual"));
             default -> throw new IllegalArgumentException(group);
         }
         return cases;
+    }
+
+    /** By connections, with one line in flight on each, or as many as stand behind the x. */
+    private static void addEchoes(List<Case> cases, String group, List<String> systems) {
+        for (String name : List.of("1", "100", "1000", "10000", "100x16")) {
+            List<String> figures = new ArrayList<>(List.of(name, name + " p50", name + " p99",
+                    name + " cpu"));
+            if (name.equals("10000")) {
+                figures.add(name + " memory");
+            }
+            cases.add(new Case(group, name, "lines/s", figures, systems));
+        }
     }
 
     private static Case single(String group, String name, String unit, List<String> systems) {
@@ -63,10 +80,13 @@ record Case(String group, String name, String unit, List<String> figures, List<S
     }
 
     String unitOf(String figure) {
-        if (figure.endsWith(" wake")) {
-            return "ms";
-        }
-        return figure.endsWith(" memory") ? "bytes" : unit;
+        return switch (figure.substring(figure.lastIndexOf(' ') + 1)) {
+            case "wake" -> "ms";
+            case "memory" -> "bytes";
+            case "p50", "p99" -> "us";
+            case "cpu" -> "ns";
+            default -> unit;
+        };
     }
 
     /** The number in its name, or 0: how many strands it holds at once. */
@@ -80,7 +100,12 @@ record Case(String group, String name, String unit, List<String> figures, List<S
     }
 
     boolean isJava() {
-        return group.equals("java") || name.equals("java");
+        return group.endsWith("java") || name.equals("java");
+    }
+
+    /** A server on one core, under load from another. */
+    boolean isEcho() {
+        return group.startsWith("echo");
     }
 
     /** What its programs want as arguments. */

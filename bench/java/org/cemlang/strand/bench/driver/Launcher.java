@@ -19,14 +19,17 @@ final class Launcher {
     private static final long LEAST_TOUCHED = 100_000;
     private static final long STRAND_BYTES = 9 * 1024;   // two pages, where a second round finds none free
 
-    final String core = pickCore();
+    private final String[] cores = usableCores();
 
     /** The last of the cores that this process may use: the first often serves interrupts. */
-    private static String pickCore() {
+    final String core = cores[cores.length - 1];
+
+    /** The first and the last of them, such as "0" and "1" of "0-1". */
+    private static String[] usableCores() {
         try {
             for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {
                 if (line.startsWith("Cpus_allowed_list:")) {
-                    return line.replaceAll(".*[^0-9]", "");
+                    return line.replaceAll("\\D*:\\s*", "").split("\\D+");
                 }
             }
         } catch (IOException e) {
@@ -35,9 +38,30 @@ final class Launcher {
         throw new AssertionError("no Cpus_allowed_list");
     }
 
+    /** Another one, for what puts load on a system under test. */
+    String otherCore() throws Systems.Missing {
+        if (cores.length == 1) {
+            throw new Systems.Missing("takes two cores");
+        }
+        return cores[0];
+    }
+
     /** Its standard output, or nothing where that goes to {@code out}. */
     String run(List<String> command, List<String> arguments, File in, @Nullable File out)
             throws IOException, InterruptedException, Systems.Missing {
+        return runOn(core, command, arguments, in, out);
+    }
+
+    /** The server on the core, and the load on it from another. */
+    String runLoad(List<String> load, List<String> server)
+            throws IOException, InterruptedException, Systems.Missing {
+        List<String> arguments = new ArrayList<>(List.of("--server-core", core, "--"));
+        arguments.addAll(server);
+        return runOn(otherCore(), load, arguments, NOTHING, null);
+    }
+
+    private static String runOn(String core, List<String> command, List<String> arguments, File in,
+            @Nullable File out) throws IOException, InterruptedException, Systems.Missing {
         List<String> line = new ArrayList<>(List.of("taskset", "-c", core));
         line.addAll(command);
         line.addAll(arguments);

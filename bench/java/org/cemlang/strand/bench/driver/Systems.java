@@ -17,6 +17,13 @@ final class Systems {
     private static final List<String> DENSE_SLOTS = List.of("--slot-bytes", "4096", "--huge-pages",
             "--colours", "1");
 
+    private static final String CLASSES = "build/bench-java/classes:build/bench-java/lib/*";
+    private static final String LIBRARY = "-Dorg.cemlang.strand.library="
+            + Path.of("build/bench-asm/cpp/libstrand.so").toAbsolutePath();
+    private static final List<String> ONE_CARRIER =
+            List.of("-Djdk.virtualThreadScheduler.parallelism=1",
+                    "-Djdk.virtualThreadScheduler.maxPoolSize=1");
+
     private Systems() {}
 
     static final class Missing extends Exception {
@@ -40,6 +47,9 @@ final class Systems {
     }
 
     static List<String> command(Case c, String system) throws Missing {
+        if (c.isEcho()) {
+            return c.isJava() ? javaServer(system) : server(system);
+        }
         if (c.isJava()) {
             return javaCommand(c, system);
         }
@@ -104,21 +114,67 @@ final class Systems {
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("java.home") + "/bin/java", "-XX:+UseSerialGC",
                 c.isFile() ? "-Xmx32m" : "-Xmx6g", "--enable-native-access=ALL-UNNAMED",
-                "-Djdk.virtualThreadScheduler.parallelism=1",
-                "-Djdk.virtualThreadScheduler.maxPoolSize=1",
                 "-Djmh.ignoreLock=true", "-Dbench.system=" + system,
                 "-Dorg.cemlang.strand.engine=" + (system.endsWith("baton") ? "baton" : "auto"),
-                "-Dorg.cemlang.strand.library="
-                        + Path.of("build/bench-asm/cpp/libstrand.so").toAbsolutePath()));
+                LIBRARY));
+        command.addAll(ONE_CARRIER);
         if (feature >= 23) {
             command.add("--sun-misc-unsafe-memory-access=allow");   // JMH's, it would warn
         }
         if (c.name().endsWith("memory")) {   // what is free is no strand's
             command.addAll(List.of("-Xms16m", "-XX:MinHeapFreeRatio=5", "-XX:MaxHeapFreeRatio=10"));
         }
-        command.addAll(List.of("-cp", "build/bench-java/classes:build/bench-java/lib/*",
-                "org.cemlang.strand.bench.Main"));
+        command.addAll(List.of("-cp", CLASSES, "org.cemlang.strand.bench.Main"));
         return command;
+    }
+
+    private static List<String> server(String system) throws Missing {
+        String programs = "build/bench-asm/bench/bench-echo-";
+        return switch (system) {
+            case "epoll-limit" -> program(programs + "epoll");
+            case "libuv" -> program(programs + "uv");
+            case "go" -> program("build/bench-peers/bench-echo-go");
+            default -> program(programs + system);
+        };
+    }
+
+    /** All with the same heap and collector. */
+    private static List<String> javaServer(String system) throws Missing {
+        String home = System.getProperty("java.home");
+        int feature = Runtime.version().feature();
+        if (system.endsWith("-17")) {
+            home = System.getProperty("strand.bench.jdk17", "");
+            feature = 17;
+            if (home.isEmpty()) {
+                throw new Missing("no JDK 17");
+            }
+        } else if (feature < 21) {
+            throw new Missing("no JDK 21 or newer");
+        }
+        List<String> command = new ArrayList<>(List.of(home + "/bin/java", "-XX:+UseSerialGC",
+                "-Xms64m", "-Xmx1g", "--enable-native-access=ALL-UNNAMED",
+                "-Dbench.system=" + system, LIBRARY));
+        if (system.startsWith("netty")) {
+            command.add("-Dio.netty.leakDetection.level=disabled");   // it would take stack traces
+        }
+        if (feature >= 21) {
+            command.addAll(ONE_CARRIER);
+        }
+        if (feature >= 23) {
+            command.add("--sun-misc-unsafe-memory-access=allow");   // Netty's, it would do without
+        }
+        command.addAll(List.of("-cp", CLASSES, "org.cemlang.strand.bench.EchoServer"));
+        return command;
+    }
+
+    /** What puts load on a server; a JVM takes longer until all of it is compiled. */
+    static List<String> load(Case c) throws Missing {
+        String[] words = c.name().split("x");
+        return program("none for this system", "build/bench-asm/bench/bench-echo-load",
+                List.of("--name", c.name(), "--connections", words[0],
+                        "--in-flight", words.length > 1 ? words[1] : "1",
+                        "--warm-up-ms", c.isJava() ? "5000" : "1000", "--window-ms", "2000",
+                        "--memory", c.figures().contains(c.name() + " memory") ? "1" : "0"));
     }
 
     static List<String> touch() throws Missing {
