@@ -210,6 +210,21 @@ static bool exchange(struct client *c, int count, bool long_ones)
     return send_lines(c, first, count, long_ones) && take_lines(c, first, count, long_ones);
 }
 
+/* The server has a part of the line for a while, and so have we of its answer. */
+static bool exchange_in_pieces(struct client *c)
+{
+    char text[MOST_TEXT];
+    uint64_t number = c->line++;
+    size_t length = text_of(c, number, false, text), part = length / 2;
+    ssize_t written = strand_write(c->stream, text, part);
+    int status = written < 0 ? (int)written : strand_flush(c->stream);
+    if (status == 0)
+        status = strand_sleep((int64_t)(next_random(c) % (SECOND / 10)));
+    if (status == 0)
+        status = strand_write_line(c->stream, text + part, length - part);
+    return status < 0 ? failed(c, "writing", status) : take_lines(c, number, 1, false);
+}
+
 /* The end of our half, the last lines back, the end of the other; then a new connection. */
 static bool connect_anew(struct client *c)
 {
@@ -244,7 +259,9 @@ static bool one_round(struct client *c)
         return exchange(c, BURST, false);
     if (choice < 200)
         return exchange(c, BURST, true);
-    return exchange(c, 1, choice < 250);
+    if (choice < 300)
+        return exchange_in_pieces(c);
+    return exchange(c, 1, choice < 350);
 }
 
 static void be_client(void *argument)
