@@ -61,6 +61,7 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** Where the lines of this scheduler's streams land. */
     final LineBuffer line = new LineBuffer();
+    private @Nullable StreamMemory memory;
     /** Virtual threads that were started inside strands, to their strands; mounted engine. */
     final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
@@ -287,6 +288,40 @@ public final class Scheduler implements Executor, AutoCloseable {
             output = stream;
         }
         return stream;
+    }
+
+    /** Of its streams; for its strands. */
+    StreamMemory memory() {
+        StreamMemory made = memory;
+        if (made == null) {
+            made = new StreamMemory(handle);
+            memory = made;
+        }
+        return made;
+    }
+
+    /** Whether it was closed or idle, and then the closing is done; for a thread that is no carrier. */
+    boolean whileIdle(Elsewhere.Closing closing) throws java.io.IOException {
+        if (!enter()) {
+            return true;
+        }
+        try {
+            int status = Native.enter(handle);
+            if (status == Errno.BUSY) {
+                return false;
+            }
+            if (status < 0) {
+                throw Failure.misuse(status, "closing from here");
+            }
+            try {
+                closing.run();
+            } finally {
+                Native.leave(handle);
+            }
+            return true;
+        } finally {
+            leave();
+        }
     }
 
     boolean enter() {
