@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 import org.cemlang.strand.LineServer;
 import org.cemlang.strand.LineStream;
@@ -84,7 +84,7 @@ public final class Echo {
             try {
                 LineStream connection = server.accept();
                 Strands.spawn(() -> echoConnection(connection));
-            } catch (CancellationException | RejectedExecutionException stop) {
+            } catch (InterruptedIOException | RejectedExecutionException stop) {
                 return;
             } catch (IOException e) {
                 complain("accept: " + e.getMessage(), FAILED);
@@ -109,7 +109,7 @@ public final class Echo {
             while ((line = read(in, line)) != null) {
                 out.write(line);
             }
-        } catch (CancellationException stop) {
+        } catch (InterruptedIOException stop) {
             // All that had arrived is echoed.
         }
     }

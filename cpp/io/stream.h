@@ -46,6 +46,11 @@ int strand_stream_shutdown_step(struct strand *self, strand_stream *s);
  * Cancelled, what was accepted still goes out; past the deadline it is dropped.
  */
 int strand_stream_close_step(struct strand *self, strand_stream *s);
+/*
+ * For the holder of a scheduler that runs no strand just now. What the kernel does not take at once
+ * goes out in the next run; the result is an error of what it was given.
+ */
+int strand_stream_close_idle(strand_stream *s);
 
 /* self stops in the middle of an operation (interrupted): leaves queues, lets the next one in. A
  * close given up goes on by itself: the stream is gone for its callers once what was accepted is

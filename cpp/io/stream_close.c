@@ -59,3 +59,25 @@ int strand_stream_close_step(struct strand *self, strand_stream *s)
     strand_stream_release_line(self, s);
     return strand_stream_flush_step(self, s);
 }
+
+/* What a stream has accepted, and nobody is there to wait for: it goes on by itself. */
+static int close_without_strand(strand_stream *s)
+{
+    s->closing = 1;
+    s->closer = 0;
+    strand_turn_break(&s->reader);
+    strand_turn_break(&s->writer);
+    strand_stream_drain(s);
+    int status = strand_stream_take_error(s);
+    if (strand_stream_unsent_bytes(s) == 0)
+        strand_stream_finish(s);
+    return status;
+}
+
+int strand_stream_close_idle(strand_stream *s)
+{
+    if (!s->standard)
+        return s->closing ? 0 : close_without_strand(s);
+    strand_stream_drain(s);
+    return strand_stream_take_error(s);
+}

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "glue.h"
-#include "stream.h"
+#include "stream_window.h"
 #include "wait.h"
 
 /* What is written from an array passes through here when it is small: no allocation a line. */
@@ -32,6 +32,15 @@ static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd
     return strand_jni_handle(status, stream);
 }
 
+/* Of the call that begins or goes on: absolute, or, negative, a patience that begins now. */
+static void set_deadline(strand_stream *s, jlong deadline_ns)
+{
+    int64_t now = deadline_ns < 0 ? strand_now_ns() : 0;
+    if (deadline_ns < 0)
+        deadline_ns = -deadline_ns > STRAND_FOREVER - now ? STRAND_FOREVER : now - deadline_ns;
+    strand_stream_set_deadline(s, deadline_ns);
+}
+
 /* The line's bytes into `bytes`, which is buffer.bytes and is replaced there when it is too small.
  * It comes with its length, since each question to the JVM costs as much as the copying. */
 static int copy_line(JNIEnv *env, jbyteArray bytes, jint length, jobject buffer,
@@ -48,10 +57,11 @@ static int copy_line(JNIEnv *env, jbyteArray bytes, jint length, jobject buffer,
 }
 
 /* length << 2 | ending, or STRAND_JNI_END, or -errno. */
-static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jbyteArray bytes,
-                            jint length, jobject buffer)
+static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jlong deadline_ns,
+                            jbyteArray bytes, jint length, jobject buffer)
 {
     (void)class;
+    set_deadline(strand_jni_pointer(in), deadline_ns);
     struct strand_line line = {.size = sizeof line};
     int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
     if (status <= 0)
@@ -61,10 +71,11 @@ static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jby
     return status < 0 ? status : (jlong)(line.length << 2 | line.ending);
 }
 
-static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jbyteArray from,
-                       jint offset, jint length, jboolean newline)
+static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jlong deadline_ns,
+                       jbyteArray from, jint offset, jint length, jboolean newline)
 {
     (void)class;
+    set_deadline(strand_jni_pointer(out), deadline_ns);
     char small[SMALL_WRITE_BYTES];
     char *bytes = length <= SMALL_WRITE_BYTES ? small : malloc((size_t)length);
     if (!bytes)
@@ -77,10 +88,11 @@ static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jbyteAr
     return status;
 }
 
-static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, jobject from,
-                              jint offset, jint length, jboolean newline)
+static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, jlong deadline_ns,
+                              jobject from, jint offset, jint length, jboolean newline)
 {
     (void)class;
+    set_deadline(strand_jni_pointer(out), deadline_ns);
     const char *bytes = (*env)->GetDirectBufferAddress(env, from);
     if (!bytes)
         return -EINVAL;
@@ -88,15 +100,17 @@ static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, 
                                     bytes + offset, (size_t)length, newline);
 }
 
-static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream)
+static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
+    set_deadline(strand_jni_pointer(stream), deadline_ns);
     return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream));
 }
 
-static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream)
+static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
+    set_deadline(strand_jni_pointer(stream), deadline_ns);
     return strand_stream_close_step(strand_jni_pointer(self), strand_jni_pointer(stream));
 }
 
@@ -107,22 +121,46 @@ static void give_up(JNIEnv *env, jclass class, jlong self, jlong stream)
     strand_stream_give_up(strand_jni_pointer(self), strand_jni_pointer(stream));
 }
 
-static void set_deadline(JNIEnv *env, jclass class, jlong stream, jlong deadline_ns)
+static jint close_idle(JNIEnv *env, jclass class, jlong stream)
 {
     (void)env, (void)class;
-    strand_stream_set_deadline(strand_jni_pointer(stream), deadline_ns);
+    return strand_stream_close_idle(strand_jni_pointer(stream));
+}
+
+static void layout(JNIEnv *env, jclass class, jintArray values)
+{
+    (void)class;
+    int32_t all[STRAND_STREAM_LAYOUT_COUNT];
+    strand_stream_layout(all);
+    (*env)->SetIntArrayRegion(env, values, 0, STRAND_STREAM_LAYOUT_COUNT, (const jint *)all);
+}
+
+/* NULL with an exception pending: no memory for the object. */
+static jobject memory(JNIEnv *env, jclass class, jlong address, jlong bytes)
+{
+    (void)class;
+    return (*env)->NewDirectByteBuffer(env, strand_jni_pointer(address), bytes);
+}
+
+static jlong io_of(JNIEnv *env, jclass class, jlong scheduler)
+{
+    (void)env, (void)class;
+    return strand_jni_handle(0, ((strand_scheduler *)strand_jni_pointer(scheduler))->attached);
 }
 
 static const JNINativeMethod methods[] = {
     {"openStream", "(JIJZ)J", (void *)open_stream},
     {"standardStream", "(JI)J", (void *)standard_stream},
-    {"readLineStep", "(JJ[BILorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
-    {"writeStep", "(JJ[BIIZ)I", (void *)write_step},
-    {"writeDirectStep", "(JJLjava/nio/ByteBuffer;IIZ)I", (void *)write_direct_step},
-    {"flushStep", "(JJ)I", (void *)flush_step},
-    {"closeStep", "(JJ)I", (void *)close_step},
+    {"readLineStep", "(JJJ[BILorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
+    {"writeStep", "(JJJ[BIIZ)I", (void *)write_step},
+    {"writeDirectStep", "(JJJLjava/nio/ByteBuffer;IIZ)I", (void *)write_direct_step},
+    {"flushStep", "(JJJ)I", (void *)flush_step},
+    {"closeStep", "(JJJ)I", (void *)close_step},
     {"giveUp", "(JJ)V", (void *)give_up},
-    {"setDeadline", "(JJ)V", (void *)set_deadline},
+    {"closeIdle", "(J)I", (void *)close_idle},
+    {"layout", "([I)V", (void *)layout},
+    {"memory", "(JJ)Ljava/nio/ByteBuffer;", (void *)memory},
+    {"ioOf", "(J)J", (void *)io_of},
 };
 const struct strand_jni_table strand_jni_stream_natives = {
     methods, sizeof methods / sizeof *methods};

@@ -16,9 +16,17 @@ final class Deadlines {
     }
 
     static long after(Duration duration) {
-        long nanos = nanos(duration);
+        return afterNanos(nanos(duration));
+    }
+
+    static long afterNanos(long nanos) {
         long now = Native.now();
         return nanos > Native.FOREVER - now ? Native.FOREVER : now + nanos;
+    }
+
+    /** {@link #after}, but zero or less is for ever. */
+    static long patient(Duration patience) {
+        return nanos(patience) > 0 ? after(patience) : Native.FOREVER;
     }
 
     /** Thread.join up to a deadline; whether the thread has ended. */

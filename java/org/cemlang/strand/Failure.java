@@ -4,6 +4,7 @@ package org.cemlang.strand;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.SocketTimeoutException;
+import java.nio.channels.AsynchronousCloseException;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 
@@ -14,7 +15,7 @@ final class Failure {
     /** Of an operation on a stream or a listener; {@code where} names it. */
     static IOException io(long status, String where) {
         if (status == Errno.CANCELED) {
-            throw canceled(where);
+            return new CanceledIo(where + ": canceled");
         }
         if (status == Errno.NO_MEMORY) {
             throw new OutOfMemoryError(where);
@@ -26,13 +27,17 @@ final class Failure {
             return new LineTooLongException(where + ": line longer than the limit");
         }
         if (status == Errno.BAD_DESCRIPTOR) {
-            return new IOException(where + ": closed");
+            return closed(where);
         }
         return new IOException(where + ": " + Errno.text(status));
     }
 
     static InterruptedIOException interruptedIo(String where) {
         return new InterruptedIOException(where + ": interrupted");
+    }
+
+    static IOException closed(String where) {
+        return new Closed(where + ": closed");
     }
 
     static CancellationException canceled(String where) {
@@ -45,6 +50,41 @@ final class Failure {
 
         Canceled(String message) {
             super(message);
+        }
+    }
+
+    /** The same of a call that throws IOExceptions. */
+    static final class CanceledIo extends InterruptedIOException {
+        private static final long serialVersionUID = 1;
+
+        CanceledIo(String message) {
+            super(message);
+        }
+    }
+
+    /** Whether it is one of these, perhaps wrapped, as a Runnable must wrap the checked one. */
+    static boolean isCanceled(Throwable thrown) {
+        for (Throwable at = thrown; at != null; at = at.getCause()) {
+            if (at instanceof Canceled || at instanceof CanceledIo) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Its superclass has no room for the stream's name. */
+    static final class Closed extends AsynchronousCloseException {
+        private static final long serialVersionUID = 1;
+
+        private final String message;
+
+        Closed(String message) {
+            this.message = message;
+        }
+
+        @Override
+        public String getMessage() {
+            return message;
         }
     }
 

@@ -4,7 +4,7 @@ package org.cemlang.strand;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
-import java.util.concurrent.CancellationException;
+import java.time.Duration;
 
 /**
  * Listens on an address and accepts connections; a strand that has to wait for one parks.
@@ -15,13 +15,16 @@ import java.util.concurrent.CancellationException;
  * }
  * }</pre>
  *
- * <p>It belongs to one scheduler, whose strands alone may use it ({@link IllegalStateException}).
+ * <p>It belongs to one scheduler, whose strands alone may use it ({@link IllegalStateException}); any
+ * thread may {@link #close} it.
  */
 public final class LineServer implements AutoCloseable {
     private final Scheduler scheduler;
     private final String address;
     /** 0 once closed. */
     private long handle;
+    /** 0: for ever. */
+    private long timeoutNs;
 
     private LineServer(Scheduler scheduler, long handle, String address) {
         this.scheduler = scheduler;
@@ -56,18 +59,21 @@ public final class LineServer implements AutoCloseable {
     /**
      * The next connection.
      *
-     * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status
-     * @throws IOException if it fails, or is closed meanwhile
-     * @throws CancellationException if the strand is canceled
+     * @throws java.net.SocketTimeoutException if none comes within the {@link #timeout}
+     * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status, or if
+     *     the strand is canceled
+     * @throws java.nio.channels.AsynchronousCloseException if it is closed meanwhile, or was before
+     * @throws IOException if it fails
      */
     public LineStream accept() throws IOException {
         Strand self = strand();
         long listener = handle;
         if (listener == 0) {
-            throw Failure.io(Errno.BAD_DESCRIPTOR, address);
+            throw Failure.closed(address);
         }
+        long deadlineNs = timeoutNs > 0 ? Deadlines.afterNanos(timeoutNs) : Native.FOREVER;
         long stream;
-        while ((stream = Native.acceptStep(self.control, listener, Native.FOREVER))
+        while ((stream = Native.acceptStep(self.control, listener, deadlineNs))
                 == Errno.AGAIN) {
             await(self, listener);
         }
@@ -78,18 +84,43 @@ public final class LineServer implements AutoCloseable {
     }
 
     /**
-     * Stops listening; whoever waits in {@link #accept} gets an {@link IOException}. Also outside a
-     * strand while the scheduler does not run. Closing twice does no harm.
+     * How long each later {@link #accept} may wait; zero or less: for ever, as it is at first. Also
+     * outside a strand while the scheduler does not run.
+     */
+    public void timeout(Duration patience) {
+        scheduler.checkUsableHere();
+        timeoutNs = Math.max(0, Deadlines.nanos(patience));
+    }
+
+    /**
+     * Stops listening; whoever waits in {@link #accept} gets an {@link
+     * java.nio.channels.AsynchronousCloseException}. Also from any thread and from strands of other
+     * schedulers. Closing twice does no harm.
      */
     @Override
     public void close() {
-        long listener = handle;
-        if (listener == 0 || !scheduler.isOpen()) {
+        if (handle == 0) {
             return;
         }
-        scheduler.checkUsableHere();
+        Strand self = Engine.CHOSEN.current();
+        if (self != null && self.scheduler == scheduler) {
+            closeHere();
+            return;
+        }
+        try {
+            Elsewhere.close(scheduler, this::closeHere, this::closeHere);
+        } catch (IOException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
+    /** On the carrier, or while there is none. */
+    private void closeHere() {
+        long listener = handle;
         handle = 0;
-        Native.closeListener(listener);
+        if (listener != 0) {
+            Native.closeListener(listener);
+        }
     }
 
     @Override

@@ -6,11 +6,9 @@ import java.io.InterruptedIOException;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ReadOnlyBufferException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Arrays;
-import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,30 +26,32 @@ import org.jspecify.annotations.Nullable;
  * #flush} and {@link #close}; an error on what was accepted earlier is thrown by the next call.
  *
  * <p>A stream belongs to the scheduler of the strand that made it, and only that scheduler's strands
- * may use it ({@link IllegalStateException}). One reads and one writes at a time; others queue. Calls
- * throw {@link InterruptedIOException} when interrupted while waiting (the interrupt status is clear
- * then), {@link java.net.SocketTimeoutException} after the {@link #timeout}, and {@link
- * CancellationException} when their strand is canceled.
+ * may use it ({@link IllegalStateException}); any thread may {@link #close} it. One reads and one
+ * writes at a time; others queue. Calls that wait throw {@link java.net.SocketTimeoutException} after
+ * the {@link #timeout}, {@link InterruptedIOException} when interrupted (the interrupt status is clear
+ * then) or when their strand is canceled, and {@link java.nio.channels.AsynchronousCloseException}
+ * when the stream is closed meanwhile, or was before.
  */
 public final class LineStream implements AutoCloseable {
-    private static final Ending[] ENDINGS = Ending.values();
-
     private final Scheduler scheduler;
     private final String where;
     /** 0 once closed. */
     private long handle;
+    /** The library's memory of it; null until it is first used, and once closed. */
+    private @Nullable ByteBuffer fields;
+    /** 0: for ever. */
     private long timeoutNs;
-    private Ending ending = Ending.NONE;
-    /** Lines that did not fit into the buffers they were asked for with; one for each such reader. */
-    private final ArrayDeque<Kept> kept = new ArrayDeque<>(1);
+    private Charset charset = StandardCharsets.UTF_8;
+    private final LineReader reader;
+    private final LineWriter writer;
 
     LineStream(Scheduler scheduler, long handle, String where) {
         this.scheduler = scheduler;
         this.handle = handle;
         this.where = where;
+        reader = new LineReader(this, scheduler);
+        writer = new LineWriter(this, scheduler);
     }
-
-    private record Kept(byte[] bytes, Ending ending) {}
 
     /** How a line ended. */
     public enum Ending {
@@ -82,24 +82,23 @@ public final class LineStream implements AutoCloseable {
      * @throws IllegalStateException outside a strand
      */
     public static LineStream connect(String address) throws IOException {
+        return connect(address, Duration.ZERO);
+    }
+
+    /**
+     * As {@link #connect(String)}, waiting for at most {@code patience}; zero or less: for as long as
+     * the system does.
+     *
+     * @throws java.net.SocketTimeoutException if it is not there by then
+     * @throws IOException as {@link #connect(String)}
+     * @throws IllegalStateException outside a strand
+     */
+    public static LineStream connect(String address, Duration patience) throws IOException {
         Strand self = Engine.CHOSEN.current();
         if (self == null) {
             throw new IllegalStateException("only a strand can connect");
         }
-        byte[] text = address.getBytes(StandardCharsets.UTF_8);
-        long connecting = Native.beginConnect(self.scheduler.handle(), text);
-        if (connecting < 0) {
-            throw Failure.io(connecting, address);
-        }
-        long stream;
-        while ((stream = Native.connectStep(self.control, connecting, Native.FOREVER))
-                == Errno.AGAIN) {
-            awaitConnection(self, connecting, address);
-        }
-        if (stream < 0) {
-            throw Failure.io(stream, address);
-        }
-        return new LineStream(self.scheduler, stream, address);
+        return Connector.connect(self, address, Deadlines.patient(patience));
     }
 
     /**
@@ -114,7 +113,8 @@ public final class LineStream implements AutoCloseable {
         String where = "descriptor " + descriptor;
         long stream = Native.openStream(scheduler.handle(), descriptor, 0, false);
         if (stream < 0) {
-            throw Failure.io(stream, where);
+            throw stream == Errno.BAD_DESCRIPTOR
+                    ? new IOException(where + ": there is none") : Failure.io(stream, where);
         }
         return new LineStream(scheduler, stream, where);
     }
@@ -151,19 +151,14 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * The next line without its ending, or null at the end of input. Bytes that are no UTF-8 become
-     * U+FFFD.
+     * The next line without its ending, or null at the end of input. Bytes that are none of the {@link
+     * #charset} (UTF-8) become U+FFFD.
      *
      * @throws LineTooLongException once for a line over 1 MiB; the next call goes on after it
      * @throws IOException if reading fails, or the stream is closed meanwhile
      */
     public @Nullable String readLine() throws IOException {
-        if (firstKept() != null) {
-            return new String(kept.remove().bytes, StandardCharsets.UTF_8);
-        }
-        int length = read();
-        return length < 0
-                ? null : new String(scheduler.line.bytes, 0, length, StandardCharsets.UTF_8);
+        return reader.next(charset);
     }
 
     /**
@@ -178,37 +173,22 @@ public final class LineStream implements AutoCloseable {
         if (into.isReadOnly()) {
             throw new ReadOnlyBufferException();
         }
-        Kept line = firstKept();
-        int length = line == null ? read() : line.bytes.length;
-        if (length < 0) {
-            return -1;
-        }
-        byte[] bytes = line == null ? scheduler.line.bytes : line.bytes;
-        if (length > into.remaining()) {
-            if (line == null) {
-                kept.add(new Kept(Arrays.copyOf(bytes, length), ending));
-            }
-            throw new BufferOverflowException();
-        }
-        if (line != null) {
-            kept.remove();
-        }
-        into.put(bytes, 0, length);
-        return length;
+        return reader.next(into);
     }
 
     /** How the line ended that was read last. */
     public Ending ending() {
-        return ending;
+        return reader.ending();
     }
 
     /**
-     * A line, as UTF-8 and with a newline; whole among strands.
+     * A line, in the {@link #charset} (UTF-8; what that lacks becomes a question mark) and with a
+     * newline; whole among strands.
      *
      * @throws IOException if writing fails, now or what was accepted earlier
      */
     public void writeLine(CharSequence line) throws IOException {
-        write(line.toString().getBytes(StandardCharsets.UTF_8), true);
+        writer.write(line.toString().getBytes(charset), true);
     }
 
     /**
@@ -217,7 +197,7 @@ public final class LineStream implements AutoCloseable {
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
     public void writeLine(ByteBuffer line) throws IOException {
-        write(line, true);
+        writer.write(line, true);
     }
 
     /**
@@ -226,11 +206,11 @@ public final class LineStream implements AutoCloseable {
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
     public void write(ByteBuffer bytes) throws IOException {
-        write(bytes, false);
+        writer.write(bytes, false);
     }
 
     void write(CharSequence text) throws IOException {
-        write(text.toString().getBytes(StandardCharsets.UTF_8), false);
+        writer.write(text.toString().getBytes(charset), false);
     }
 
     /**
@@ -239,13 +219,7 @@ public final class LineStream implements AutoCloseable {
      * @throws IOException if writing fails
      */
     public void flush() throws IOException {
-        Strand self = strand();
-        long stream = stream();
-        int status;
-        while ((status = Native.flushStep(self.control, stream)) == Errno.AGAIN) {
-            await(self, stream);
-        }
-        check(status);
+        writer.flush();
     }
 
     /**
@@ -255,14 +229,29 @@ public final class LineStream implements AutoCloseable {
     public void timeout(Duration patience) {
         scheduler.checkUsableHere();
         timeoutNs = Math.max(0, Deadlines.nanos(patience));
-        if (timeoutNs == 0 && handle != 0) {
-            Native.setDeadline(handle, Native.FOREVER);
-        }
     }
 
     /**
-     * Flushes and closes; whoever waits on it gets an {@link IOException}. An interrupt does not keep
-     * it from closing and is still there afterwards. Closing twice does no harm.
+     * What later lines are written and read in; UTF-8 at first. Also outside a strand while the
+     * scheduler does not run.
+     *
+     * @throws IllegalArgumentException for one in which a newline is not the byte 10, such as UTF-16
+     */
+    public void charset(Charset charset) {
+        scheduler.checkUsableHere();
+        if (!new String(new byte[] {'\n'}, charset).equals("\n") || !charset.canEncode()
+                || "\n".getBytes(charset).length != 1) {
+            throw new IllegalArgumentException("lines cannot be in " + charset);
+        }
+        this.charset = charset;
+    }
+
+    /**
+     * Flushes and closes; whoever waits on it gets an {@link
+     * java.nio.channels.AsynchronousCloseException}. An interrupt does not keep it from closing and is
+     * still there afterwards. Also from any thread and from strands of other schedulers; what its
+     * peer does not take at once goes out in the next run then, if its scheduler does not run. Closing
+     * twice does no harm.
      *
      * @throws IOException if flushing fails; it is closed nevertheless
      */
@@ -271,13 +260,26 @@ public final class LineStream implements AutoCloseable {
         if (handle == 0) {
             return;
         }
-        Strand self = strand();
-        long stream = stream();
-        handle = 0;
-        kept.clear();
+        Strand self = Engine.CHOSEN.current();
+        if (self != null && self.scheduler == scheduler) {
+            closeIn(self);
+        } else {
+            Elsewhere.close(scheduler, this::closeWhileIdle, () -> closeIn(strand()));
+        }
+    }
+
+    private void closeIn(Strand self) throws IOException {
+        long stream = handle;
+        if (stream == 0) {
+            return;
+        }
+        ByteBuffer open = fields();
+        forget();
         boolean interrupted = false;
+        long deadlineNs = deadline();
         int status;
-        while ((status = Native.closeStep(self.control, stream)) == Errno.AGAIN) {
+        while ((status = Native.closeStep(self.control, stream, deadlineNs)) == Errno.AGAIN) {
+            deadlineNs = StreamMemory.deadline(open);
             interrupted |= !self.await();
         }
         if (interrupted) {
@@ -286,12 +288,28 @@ public final class LineStream implements AutoCloseable {
         check(status);
     }
 
+    private void closeWhileIdle() throws IOException {
+        long stream = handle;
+        if (stream != 0) {
+            forget();
+            check(Native.closeIdle(stream));
+        }
+    }
+
+    private void forget() {
+        handle = 0;
+        fields = null;
+        reader.close();
+    }
+
     @Override
     public String toString() {
         return "LineStream[" + where + "]";
     }
 
-    private Strand strand() {
+    // -- for this package, in a strand ------------------------------------------------------------
+
+    Strand strand() {
         Strand self = Engine.CHOSEN.current();
         if (self == null || self.scheduler != scheduler) {
             throw new IllegalStateException("only a strand of its scheduler may use " + this);
@@ -299,102 +317,35 @@ public final class LineStream implements AutoCloseable {
         return self;
     }
 
-    /** With this call's deadline set. */
-    private long stream() throws IOException {
+    long handle() throws IOException {
         if (handle == 0) {
-            throw Failure.io(Errno.BAD_DESCRIPTOR, where);
-        }
-        if (timeoutNs > 0) {
-            long now = Native.now();
-            Native.setDeadline(handle, timeoutNs > Native.FOREVER - now
-                    ? Native.FOREVER : now + timeoutNs);
+            throw Failure.closed(where);
         }
         return handle;
     }
 
-    /** Null: there is none. Its ending is the stream's then. */
-    private @Nullable Kept firstKept() {
-        Kept line = kept.peek();
-        if (line != null) {
-            strand();
-            ending = line.ending;
+    ByteBuffer fields() throws IOException {
+        ByteBuffer open = fields;
+        if (open == null) {
+            open = StreamMemory.fieldsOf(handle());
+            fields = open;
         }
-        return line;
+        return open;
     }
 
-    /** A line into the scheduler's buffer, which is good until this strand parks; -1: the end. */
-    private int read() throws IOException {
-        Strand self = strand();
-        long stream = stream();
-        long got;
-        while ((got = readLineStep(self, stream)) == Errno.AGAIN) {
-            await(self, stream);
-        }
-        if (got == Native.END) {
-            ending = Ending.NONE;
-            return -1;
-        }
-        check(got);
-        ending = ENDINGS[(int) got & 3];
-        return (int) (got >>> 2);
+    /** Of a call that begins now; see {@link Native#readLineStep}. */
+    long deadline() {
+        return timeoutNs > 0 ? -timeoutNs : Native.FOREVER;
     }
 
-    /** Asked for anew each time: while this strand waited, others may have got a larger array. */
-    private long readLineStep(Strand self, long stream) {
-        byte[] bytes = scheduler.line.bytes;
-        return Native.readLineStep(self.control, stream, bytes, bytes.length, scheduler.line);
-    }
-
-    private void write(byte[] bytes, boolean newline) throws IOException {
-        writeArray(bytes, 0, bytes.length, newline);
-    }
-
-    private void write(ByteBuffer from, boolean newline) throws IOException {
-        int length = from.remaining();
-        if (from.isDirect()) {
-            writeDirect(from, from.position(), length, newline);
-        } else if (from.hasArray()) {
-            writeArray(from.array(), from.arrayOffset() + from.position(), length, newline);
-        } else {
-            byte[] copy = new byte[length];
-            from.duplicate().get(copy);
-            writeArray(copy, 0, length, newline);
-        }
-        from.position(from.limit());
-    }
-
-    private void writeArray(byte[] bytes, int offset, int length, boolean newline)
-            throws IOException {
-        Strand self = strand();
-        long stream = stream();
-        int status;
-        while ((status = Native.writeStep(self.control, stream, bytes, offset, length, newline))
-                == Errno.AGAIN) {
-            await(self, stream);
-        }
-        check(status);
-    }
-
-    private void writeDirect(ByteBuffer from, int offset, int length, boolean newline)
-            throws IOException {
-        Strand self = strand();
-        long stream = stream();
-        int status;
-        while ((status = Native.writeDirectStep(
-                        self.control, stream, from, offset, length, newline)) == Errno.AGAIN) {
-            await(self, stream);
-        }
-        check(status);
-    }
-
-    private void check(long status) throws IOException {
+    void check(long status) throws IOException {
         if (status < 0) {
             throw Failure.io(status, where);
         }
     }
 
     /** Parks in a step; gives the operation up when that cannot go on. */
-    private void await(Strand self, long stream) throws InterruptedIOException {
+    void await(Strand self, long stream) throws InterruptedIOException {
         boolean resumed;
         try {
             resumed = self.await();
@@ -405,21 +356,6 @@ public final class LineStream implements AutoCloseable {
         if (!resumed) {
             Native.giveUp(self.control, stream);
             throw Failure.interruptedIo(where);
-        }
-    }
-
-    private static void awaitConnection(Strand self, long connecting, String address)
-            throws InterruptedIOException {
-        boolean resumed;
-        try {
-            resumed = self.await();
-        } catch (Throwable cannotPark) {
-            Native.abandonConnect(self.control, connecting);
-            throw cannotPark;
-        }
-        if (!resumed) {
-            Native.abandonConnect(self.control, connecting);
-            throw Failure.interruptedIo(address);
         }
     }
 }

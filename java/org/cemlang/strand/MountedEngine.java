@@ -19,7 +19,8 @@ final class MountedEngine extends Engine {
     private static void loadWhatTheCarrierNeeds() {
         for (Class<?> needed : new Class<?>[] {
             Native.class, Errno.class, StrandTable.class, MountedStrand.class, Failure.class,
-            Failure.Canceled.class, DeadlockException.class, Deadlines.class, Pinning.class,
+            Failure.Canceled.class, Failure.CanceledIo.class, Failure.Closed.class,
+            DeadlockException.class, Deadlines.class, Pinning.class, StreamMemory.class,
             java.util.concurrent.locks.LockSupport.class,
             java.util.concurrent.RejectedExecutionException.class
         }) {

@@ -67,20 +67,23 @@ final class Native {
 
     static native long openStream(long scheduler, int descriptor, long maxLineBytes, boolean keep);
     static native long standardStream(long scheduler, int descriptor);
-    /**
-     * Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. The bytes
-     * are in {@code into.bytes}: where the line fits, they are {@code bytes}, of that length.
-     */
-    static native long readLineStep(long self, long stream, byte[] bytes, int length,
-            LineBuffer into);
-    static native int writeStep(
-            long self, long stream, byte[] from, int offset, int length, boolean newline);
-    static native int writeDirectStep(
-            long self, long stream, ByteBuffer from, int offset, int length, boolean newline);
-    static native int flushStep(long self, long stream);
-    static native int closeStep(long self, long stream);
+    // Of these steps, deadlineNs is absolute, or, negative, a patience that begins with the call.
+    /** Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. */
+    static native long readLineStep(long self, long stream, long deadlineNs,
+            byte[] bytes, int length, LineBuffer bytesOf);
+    static native int writeStep(long self, long stream, long deadlineNs,
+            byte[] from, int offset, int length, boolean newline);
+    static native int writeDirectStep(long self, long stream, long deadlineNs,
+            ByteBuffer from, int offset, int length, boolean newline);
+    static native int flushStep(long self, long stream, long deadlineNs);
+    static native int closeStep(long self, long stream, long deadlineNs);
+    /** Between enter and leave, with no strand running. */
+    static native int closeIdle(long stream);
     static native void giveUp(long self, long stream);
-    static native void setDeadline(long stream, long deadlineNs);
+    /** Where {@link StreamMemory} finds things. */
+    static native void layout(int[] values);
+    static native ByteBuffer memory(long address, long bytes);
+    static native long ioOf(long scheduler);
 
     static native long listen(long scheduler, byte[] address, int backlog);
     static native byte @Nullable [] listenerAddress(long listener);

@@ -61,6 +61,7 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** Where the lines of this scheduler's streams land. */
     final LineBuffer line = new LineBuffer();
+    private @Nullable StreamMemory memory;
     /** Virtual threads that were started inside strands, to their strands; mounted engine. */
     final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
@@ -289,6 +290,40 @@ public final class Scheduler implements Executor, AutoCloseable {
         return stream;
     }
 
+    /** Of its streams; for its strands. */
+    StreamMemory memory() {
+        StreamMemory made = memory;
+        if (made == null) {
+            made = new StreamMemory(handle);
+            memory = made;
+        }
+        return made;
+    }
+
+    /** Whether it was closed or idle, and then the closing is done; for a thread that is no carrier. */
+    boolean whileIdle(Elsewhere.Closing closing) throws java.io.IOException {
+        if (!enter()) {
+            return true;
+        }
+        try {
+            int status = Native.enter(handle);
+            if (status == Errno.BUSY) {
+                return false;
+            }
+            if (status < 0) {
+                throw Failure.misuse(status, "closing from here");
+            }
+            try {
+                closing.run();
+            } finally {
+                Native.leave(handle);
+            }
+            return true;
+        } finally {
+            leave();
+        }
+    }
+
     boolean enter() {
         int count;
         do {
@@ -495,7 +530,7 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @param stackBytesResident of stacks in memory, as of the last look for idle pages
      * @param stackClasses stacks of native strands by class, the smallest first
      * @param context how native strands are switched: "asm", "ucontext"
-     * @param loop how descriptors are watched: "epoll"
+     * @param loop how descriptors are watched: "epoll" or "kqueue"
      * @param guards how stacks are guarded: "lightweight", "mprotect", "none"
      */
     public record Stats(

@@ -74,8 +74,9 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
     }
 
     /**
-     * Asks this strand to end: its current or next call that waits throws a
-     * {@link CancellationException}. It does not wait, and does nothing to one that has ended.
+     * Asks this strand to end: its current or next call that waits throws a {@link
+     * CancellationException}, or an {@link java.io.InterruptedIOException} if it is one on a stream or a
+     * listener. It does not wait, and does nothing to one that has ended.
      */
     public final void cancel() {
         Native.cancel(callerControl(), id);
@@ -160,7 +161,7 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
 
     /** As a thread's own uncaught exception is, but for a cancel, which is how a strand is to end. */
     final void report(Throwable thrown) {
-        if (thrown instanceof Failure.Canceled) {
+        if (Failure.isCanceled(thrown)) {
             return;
         }
         Thread thread = Thread.currentThread();

@@ -22,9 +22,10 @@ import org.jspecify.annotations.Nullable;
  * default one.
  *
  * <p><b>Waiting.</b> A call of this package that has to wait parks its strand; others run. {@link
- * Thread#interrupt} and {@link Strand#cancel} end such a wait: the first with an {@link
- * InterruptedException} or {@link java.io.InterruptedIOException} (the interrupt status is clear
- * then), the second with a {@link CancellationException}. A call that need not wait meets neither.
+ * Thread#interrupt} and {@link Strand#cancel} end such a wait: on a stream or a listener with an
+ * {@link java.io.InterruptedIOException}, elsewhere the first with an {@link InterruptedException}
+ * and the second with a {@link CancellationException}. The interrupt status is clear then. A call
+ * that need not wait meets neither.
  *
  * <p><b>Where a strand cannot park</b>: in a class initialiser, or under a native method that called
  * Java (and holding a monitor, on JDK 21 to 23). There a wait for a descriptor or a time holds up the

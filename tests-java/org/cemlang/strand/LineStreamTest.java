@@ -18,21 +18,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 @Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 final class LineStreamTest {
-    /** A pipe's two ends, in the calling strand's scheduler. */
-    private record Pipe(LineStream out, LineStream in) {
-        static Pipe open() throws IOException {
-            int[] ends = NativeSupport.pipe();
-            return new Pipe(LineStream.open(ends[1]), LineStream.open(ends[0]));
-        }
-    }
-
     private static ByteBuffer bytes(String latin1) {
         return ByteBuffer.wrap(latin1.getBytes(StandardCharsets.ISO_8859_1));
     }
@@ -40,16 +31,16 @@ final class LineStreamTest {
     /** What readLine makes of these bytes, with how each line ended. */
     private static List<String> linesOf(String latin1) {
         return Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.out.write(bytes(latin1));
-            pipe.out.close();
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.out().write(bytes(latin1));
+            pipe.out().close();
             List<String> lines = new ArrayList<>();
             String line;
-            while ((line = pipe.in.readLine()) != null) {
-                lines.add(line + "|" + pipe.in.ending());
+            while ((line = pipe.in().readLine()) != null) {
+                lines.add(line + "|" + pipe.in().ending());
             }
-            assertNull(pipe.in.readLine());
-            pipe.in.close();
+            assertNull(pipe.in().readLine());
+            pipe.in().close();
             return lines;
         });
     }
@@ -80,11 +71,11 @@ final class LineStreamTest {
     void shouldWriteTextAsUtf8() {
         String text = "gr\u00FC\u00DFe \u65E5\u672C \uD83D\uDE00";
         assertEquals(text, Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.out.writeLine(new StringBuilder(text));
-            pipe.out.close();
-            String line = pipe.in.readLine();
-            pipe.in.close();
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.out().writeLine(new StringBuilder(text));
+            pipe.out().close();
+            String line = pipe.in().readLine();
+            pipe.in().close();
             return line;
         }));
     }
@@ -100,15 +91,15 @@ final class LineStreamTest {
             from.position(10);
             from.put(line).flip().position(10);
             byte[] back = Support.inStrand(() -> {
-                Pipe pipe = Pipe.open();
-                pipe.out.writeLine(from);
+                Support.Pipe pipe = Support.Pipe.open();
+                pipe.out().writeLine(from);
                 assertEquals(0, from.remaining());
-                pipe.out.close();
+                pipe.out().close();
                 ByteBuffer into = direct ? ByteBuffer.allocateDirect(256) : ByteBuffer.allocate(256);
-                assertEquals(256, pipe.in.readLine(into));
-                assertEquals(LineStream.Ending.LF, pipe.in.ending());
-                assertEquals(-1, pipe.in.readLine(into.clear()));
-                pipe.in.close();
+                assertEquals(256, pipe.in().readLine(into));
+                assertEquals(LineStream.Ending.LF, pipe.in().ending());
+                assertEquals(-1, pipe.in().readLine(into.clear()));
+                pipe.in().close();
                 byte[] got = new byte[256];
                 into.get(got);
                 return got;
@@ -120,27 +111,27 @@ final class LineStreamTest {
     @Test
     void shouldWriteAReadOnlyBuffer() {
         assertEquals("text", Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.out.writeLine(bytes("text").asReadOnlyBuffer());
-            pipe.out.close();
-            return pipe.in.readLine();
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.out().writeLine(bytes("text").asReadOnlyBuffer());
+            pipe.out().close();
+            return pipe.in().readLine();
         }));
     }
 
     @Test
     void shouldKeepALineThatDidNotFitTheBuffer() {
         Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.out.writeLine("0123456789");
-            pipe.out.writeLine("next");
-            pipe.out.close();
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.out().writeLine("0123456789");
+            pipe.out().writeLine("next");
+            pipe.out().close();
             ByteBuffer small = ByteBuffer.allocate(4);
-            assertThrows(BufferOverflowException.class, () -> pipe.in.readLine(small));
-            assertThrows(BufferOverflowException.class, () -> pipe.in.readLine(small));
+            assertThrows(BufferOverflowException.class, () -> pipe.in().readLine(small));
+            assertThrows(BufferOverflowException.class, () -> pipe.in().readLine(small));
             assertEquals(0, small.position());
-            assertEquals("0123456789", pipe.in.readLine());
-            assertEquals(4, pipe.in.readLine(small));
-            pipe.in.close();
+            assertEquals("0123456789", pipe.in().readLine());
+            assertEquals(4, pipe.in().readLine(small));
+            pipe.in().close();
             return true;
         });
     }
@@ -149,11 +140,11 @@ final class LineStreamTest {
     void shouldKeepTheLinesOfTwoReadersWhoseBuffersAreSmall() {
         StringBuilder order = new StringBuilder();
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
-            crew.spawn("opener", () -> pipe.set(Pipe.open()));
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            crew.spawn("opener", () -> pipe.set(Support.Pipe.open()));
             for (String name : List.of("A", "B")) {
                 crew.spawn(name, () -> {
-                    LineStream in = pipe.get().in;
+                    LineStream in = pipe.get().in();
                     assertThrows(BufferOverflowException.class,
                             () -> in.readLine(ByteBuffer.allocate(1)));
                     Strands.yield();
@@ -161,8 +152,8 @@ final class LineStreamTest {
                 });
             }
             crew.spawn("writer", () -> {
-                pipe.get().out.write(bytes("one\ntwo\r\n"));
-                pipe.get().out.close();
+                pipe.get().out().write(bytes("one\ntwo\r\n"));
+                pipe.get().out().close();
             });
             crew.run();
         }
@@ -174,18 +165,18 @@ final class LineStreamTest {
         int limit = 1 << 20;
         Support.Crew crew = new Support.Crew();
         try (crew) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             crew.spawn("writer", () -> {
-                pipe.set(Pipe.open());
+                pipe.set(Support.Pipe.open());
                 for (int length : new int[] {limit, limit + 1, 5}) {
                     byte[] line = new byte[length];
                     Arrays.fill(line, (byte) 'x');
-                    pipe.get().out.writeLine(ByteBuffer.wrap(line));
+                    pipe.get().out().writeLine(ByteBuffer.wrap(line));
                 }
-                pipe.get().out.close();
+                pipe.get().out().close();
             });
             crew.spawn("reader", () -> {
-                LineStream in = pipe.get().in;
+                LineStream in = pipe.get().in();
                 assertEquals(limit, in.readLine().length());
                 assertThrows(LineTooLongException.class, in::readLine);
                 assertEquals("xxxxx", in.readLine());
@@ -200,22 +191,22 @@ final class LineStreamTest {
     @Test
     void shouldParkAWriterUntilThereIsRoom() {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             StringBuilder order = new StringBuilder();
             crew.spawn("writer", () -> {
-                pipe.set(Pipe.open());
+                pipe.set(Support.Pipe.open());
                 byte[] block = new byte[1 << 20];
-                pipe.get().out.writeLine(ByteBuffer.wrap(block));
-                pipe.get().out.writeLine(ByteBuffer.wrap(block));
+                pipe.get().out().writeLine(ByteBuffer.wrap(block));
+                pipe.get().out().writeLine(ByteBuffer.wrap(block));
                 order.append("written ");
-                pipe.get().out.close();
+                pipe.get().out().close();
             });
             crew.spawn("reader", () -> {
                 order.append("reading ");
                 ByteBuffer into = ByteBuffer.allocate(1 << 20);
-                assertEquals(1 << 20, pipe.get().in.readLine(into));
-                assertEquals(1 << 20, pipe.get().in.readLine(into.clear()));
-                assertEquals(-1, pipe.get().in.readLine(into.clear()));
+                assertEquals(1 << 20, pipe.get().in().readLine(into));
+                assertEquals(1 << 20, pipe.get().in().readLine(into.clear()));
+                assertEquals(-1, pipe.get().in().readLine(into.clear()));
             });
             crew.run();
             assertEquals("reading written ", order.toString());
@@ -226,18 +217,18 @@ final class LineStreamTest {
     void shouldReadTwoReadersOneAfterTheOther() {
         StringBuilder order = new StringBuilder();
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
-            crew.spawn("opener", () -> pipe.set(Pipe.open()));
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            crew.spawn("opener", () -> pipe.set(Support.Pipe.open()));
             for (String name : List.of("A", "B")) {
                 crew.spawn(name, () -> {
-                    String line = pipe.get().in.readLine();
+                    String line = pipe.get().in().readLine();
                     order.append(name).append(line);
                 });
             }
             crew.spawn("writer", () -> {
-                pipe.get().out.writeLine("1");
-                pipe.get().out.writeLine("2");
-                pipe.get().out.flush();
+                pipe.get().out().writeLine("1");
+                pipe.get().out().writeLine("2");
+                pipe.get().out().flush();
             });
             crew.run();
         }
@@ -247,14 +238,14 @@ final class LineStreamTest {
     @Test
     void shouldTimeOutAndWorkAgain() {
         Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.in.timeout(Duration.ofMillis(5));
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.in().timeout(Duration.ofMillis(5));
             SocketTimeoutException late =
-                    assertThrows(SocketTimeoutException.class, pipe.in::readLine);
+                    assertThrows(SocketTimeoutException.class, pipe.in()::readLine);
             assertTrue(late.getMessage().contains("descriptor"), late.getMessage());
-            pipe.in.timeout(Duration.ZERO);
-            pipe.out.writeLine("late");
-            assertEquals("late", pipe.in.readLine());
+            pipe.in().timeout(Duration.ZERO);
+            pipe.out().writeLine("late");
+            assertEquals("late", pipe.in().readLine());
             return true;
         });
     }
@@ -262,18 +253,18 @@ final class LineStreamTest {
     @Test
     void shouldEndAReadByInterruptAndLetTheNextOneIn() throws Exception {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             AtomicReference<Thread> thread = new AtomicReference<>();
             StringBuilder order = new StringBuilder();
             crew.spawn("interrupted", () -> {
-                pipe.set(Pipe.open());
+                pipe.set(Support.Pipe.open());
                 thread.set(Thread.currentThread());
-                assertThrows(InterruptedIOException.class, () -> pipe.get().in.readLine());
+                assertThrows(InterruptedIOException.class, () -> pipe.get().in().readLine());
                 assertFalse(Thread.currentThread().isInterrupted());
                 order.append("interrupted ");
-                pipe.get().out.writeLine("for the other");
+                pipe.get().out().writeLine("for the other");
             });
-            crew.spawn("next", () -> order.append(pipe.get().in.readLine()));
+            crew.spawn("next", () -> order.append(pipe.get().in().readLine()));
             Thread interrupter = new Thread(Support.body(() -> {
                 Support.until(() -> crew.scheduler.stats().parked() == 2);
                 thread.get().interrupt();
@@ -288,10 +279,10 @@ final class LineStreamTest {
     @Test
     void shouldEndAReadByCancel() {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             Strand reader = crew.spawn("reader", () -> {
-                pipe.set(Pipe.open());
-                assertThrows(CancellationException.class, () -> pipe.get().in.readLine());
+                pipe.set(Support.Pipe.open());
+                assertThrows(InterruptedIOException.class, () -> pipe.get().in().readLine());
             });
             crew.spawn("canceler", reader::cancel);
             crew.run();
@@ -301,17 +292,17 @@ final class LineStreamTest {
     @Test
     void shouldWakeWhoWaitsOnAStreamThatIsClosed() {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             crew.spawn("reader", () -> {
-                pipe.set(Pipe.open());
-                LineStream in = pipe.get().in;
+                pipe.set(Support.Pipe.open());
+                LineStream in = pipe.get().in();
                 IOException closed = assertThrows(IOException.class, in::readLine);
                 assertTrue(closed.getMessage().endsWith("closed"), closed.getMessage());
                 assertThrows(IOException.class, in::readLine);     // and ever after
             });
             crew.spawn("closer", () -> {
-                pipe.get().in.close();
-                pipe.get().in.close();     // twice does no harm
+                pipe.get().in().close();
+                pipe.get().in().close();     // twice does no harm
             });
             crew.run();
         }
@@ -320,10 +311,10 @@ final class LineStreamTest {
     @Test
     void shouldReportABrokenPipeAndNotDieOfIt() {
         Support.inStrand(() -> {
-            Pipe pipe = Pipe.open();
-            pipe.in.close();
-            pipe.out.writeLine("to nobody");
-            IOException broken = assertThrows(IOException.class, pipe.out::flush);
+            Support.Pipe pipe = Support.Pipe.open();
+            pipe.in().close();
+            pipe.out().writeLine("to nobody");
+            IOException broken = assertThrows(IOException.class, pipe.out()::flush);
             assertTrue(broken.getMessage().contains("descriptor"), broken.getMessage());
             return true;
         });
@@ -332,30 +323,30 @@ final class LineStreamTest {
     @Test
     void shouldRefuseStrangers() {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
-            crew.spawn("opener", () -> pipe.set(Pipe.open()));
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            crew.spawn("opener", () -> pipe.set(Support.Pipe.open()));
             crew.run();
-            assertThrows(IllegalStateException.class, () -> pipe.get().in.readLine());
+            assertThrows(IllegalStateException.class, () -> pipe.get().in().readLine());
             Support.inStrand(() ->
-                    assertThrows(IllegalStateException.class, () -> pipe.get().in.readLine()));
+                    assertThrows(IllegalStateException.class, () -> pipe.get().in().readLine()));
         }
     }
 
     @Test
     void shouldGiveAKeptLineToNobodyElseAndNotAfterClose() {
         try (Support.Crew crew = new Support.Crew()) {
-            AtomicReference<Pipe> pipe = new AtomicReference<>();
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
             crew.spawn("reader", () -> {
-                pipe.set(Pipe.open());
-                pipe.get().out.writeLine("a line");
+                pipe.set(Support.Pipe.open());
+                pipe.get().out().writeLine("a line");
                 assertThrows(BufferOverflowException.class,
-                        () -> pipe.get().in.readLine(ByteBuffer.allocate(1)));
+                        () -> pipe.get().in().readLine(ByteBuffer.allocate(1)));
             });
             crew.run();
-            assertThrows(IllegalStateException.class, () -> pipe.get().in.readLine());
+            assertThrows(IllegalStateException.class, () -> pipe.get().in().readLine());
             crew.spawn("closer", () -> {
-                pipe.get().in.close();
-                assertThrows(IOException.class, () -> pipe.get().in.readLine());
+                pipe.get().in().close();
+                assertThrows(IOException.class, () -> pipe.get().in().readLine());
             });
             crew.run();
         }
@@ -363,7 +354,7 @@ final class LineStreamTest {
 
     @Test
     void shouldRefuseATimeoutOnceItsSchedulerIsClosed() {
-        LineStream left = Support.inStrand(() -> Pipe.open().in);
+        LineStream left = Support.inStrand(() -> Support.Pipe.open().in());
         assertThrows(IllegalStateException.class, () -> left.timeout(Duration.ZERO));
     }
 

@@ -4,6 +4,8 @@ package org.cemlang.strand;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -36,6 +38,29 @@ final class Support {
                 throw new IllegalStateException(e);
             }
         };
+    }
+
+    /** A pipe's two ends, in the calling strand's scheduler. */
+    record Pipe(LineStream out, LineStream in) {
+        static Pipe open() throws IOException {
+            int[] ends = NativeSupport.pipe();
+            return new Pipe(LineStream.open(ends[1]), LineStream.open(ends[0]));
+        }
+    }
+
+    /** A connection's two ends, likewise. */
+    record Pair(LineStream here, LineStream there) {
+        static Pair open() throws IOException {
+            try (LineServer server = LineServer.listen("127.0.0.1:0")) {
+                LineStream here = LineStream.connect(server.address());
+                return new Pair(here, server.accept());
+            }
+        }
+    }
+
+    /** More than a pipe or a connection takes before someone reads. */
+    static ByteBuffer flood() {
+        return ByteBuffer.allocate(16 << 20);
     }
 
     /** Strands of one scheduler, run to their end; fails with what a strand failed with. */
