@@ -161,6 +161,35 @@ final class LineStreamTest {
     }
 
     @Test
+    void shouldLetOthersGoFirstAfterAThousandLinesOfAFlood() {
+        int[] taken = new int[1];
+        List<Integer> seen = new ArrayList<>();
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("reader", () -> {
+                Support.Pipe pipe = Support.Pipe.open();
+                pipe.out().write("x\n".repeat(5000));
+                pipe.out().close();
+                while (pipe.in().readLine() != null) {
+                    taken[0]++;
+                }
+                pipe.in().close();
+            });
+            crew.spawn("other", () -> {
+                while (taken[0] < 5000) {
+                    seen.add(taken[0]);
+                    Strands.yield();
+                }
+            });
+            crew.run();
+        }
+        assertEquals(5000, taken[0]);
+        for (int turn = 1; turn < seen.size(); turn++) {
+            assertTrue(seen.get(turn) - seen.get(turn - 1) <= 1024, seen.toString());
+        }
+        assertTrue(seen.size() >= 4, seen.toString());
+    }
+
+    @Test
     void shouldRefuseAnOverlongLineOnceAndGoOn() {
         int limit = 1 << 20;
         Support.Crew crew = new Support.Crew();
