@@ -51,7 +51,7 @@ LOCAL(plain_x87):   .long PLAIN_X87, 0, 0
 /*
  * void *strand_context_switch(struct strand_context *from, struct strand_context *to, void *value)
  *                             rdi                          rsi                        rdx
- * clobbers rax rcx r8 xmm0; returns, when something switches back, the value given there
+ * clobbers rax rcx r8 r9 xmm0; returns, when something switches back, the value given there
  */
 FUNCTION strand_context_switch
     endbr64

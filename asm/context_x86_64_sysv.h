@@ -55,8 +55,8 @@ struct strand_context_control {
 };
 
 #define STRAND_CONTEXT_RIP_AT ((long)offsetof(struct strand_context_frame, rip))
-#define STRAND_CONTEXT_AT(field, place)                                                             \
-    _Static_assert((long)offsetof(struct strand_context_frame, field) ==                            \
+#define STRAND_CONTEXT_AT(field, place)                                                            \
+    _Static_assert((long)offsetof(struct strand_context_frame, field) ==                           \
                    STRAND_CONTEXT_RIP_AT + (place), #field)
 STRAND_CONTEXT_AT(r15, FRAME_R15);
 STRAND_CONTEXT_AT(r14, FRAME_R14);

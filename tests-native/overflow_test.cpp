@@ -331,6 +331,41 @@ TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItParks)
         EXPECT_TRUE(has_line_of(outcome, "at the brink")) << outcome;
 }
 
+void stand_and_end(void *argument)
+{
+    stand_at(*static_cast<Brink *>(argument));
+}
+
+// One that nobody knows of ends in so few frames that the last switch reaches deepest; the stack has
+// been given back by then.
+TEST_F(OverflowTest, shouldNameAStrandThatOverflowsAsItEnds)
+{
+    if (sanitized)
+        GTEST_SKIP() << "frames are not where they are asked to be";
+    int told = 0;
+    for (long left = -128; left < 512; left += 8) {
+        Outcome outcome = in_child([&] {
+            static int steps;
+            strand_scheduler *s = open_scheduler();
+            Brink brink = {left, [] {
+                               if (steps++ > 0)
+                                   strand_exit(nullptr);
+                           }};
+            spawn(s, 0, "spawner", [](void *argument) {
+                strand_spawn(nullptr, stand_and_end, argument, nullptr);
+                strand_spawn(nullptr, [](void *) {}, nullptr, nullptr);
+            }, &brink);
+            strand_scheduler_run(s);
+        });
+        if (outcome.exited_with(CAME_TO_ITS_END))
+            continue;
+        told++;
+        EXPECT_NE(outcome.err.find("strand: stack overflow in strand "), std::string::npos)
+            << left << " left: " << outcome;
+    }
+    EXPECT_GE(told, 8);
+}
+
 // ---- Neighbours ---------------------------------------------------------------------------------
 
 constexpr size_t CANARY_BYTES = 200 * KIB;

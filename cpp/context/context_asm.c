@@ -7,7 +7,7 @@
 #include "check.h"
 
 _Static_assert(offsetof(struct strand_context, sp) == CONTEXT_SP, "asm.h: CONTEXT_SP");
-_Static_assert(FRAME_BELOW_SP <= STRAND_CONTEXT_BELOW_SP, "strand_context_sp");
+_Static_assert(FRAME_BELOW_SP == STRAND_CONTEXT_BELOW_SP, "strand_context_sp");
 
 const char strand_context_name[] = "asm";
 

@@ -86,8 +86,9 @@ static int try_address(struct strand *self, struct strand_connecting *c, int64_t
     return wait_connected(self, c, deadline_ns);
 }
 
-static int next_address(struct strand_connecting *c)
+static int next_address(struct strand *self, struct strand_connecting *c)
 {
+    strand_wait_done(self);      /* perhaps in a queue of the stream that goes */
     if (c->stream)
         strand_stream_finish(c->stream);
     c->stream = NULL;
@@ -103,13 +104,13 @@ static int try_addresses(struct strand *self, struct strand_connecting *c, int64
     if (c->address.length == 0) {
         status = strand_resolve_step(self, &c->names, deadline_ns);
         if (status == 0)
-            status = next_address(c);
+            status = next_address(self, c);
         if (status < 0)
             return status;
     }
     do
         status = try_address(self, c, deadline_ns, &its_own);
-    while (status < 0 && its_own && next_address(c) == 0);
+    while (status < 0 && its_own && next_address(self, c) == 0);
     return status;
 }
 

@@ -26,8 +26,9 @@ static int begin_lookup(struct strand *self, struct strand_resolving *r)
 {
     struct strand_io *io = strand_io_of(self->scheduler);
     int status = io->lookups ? 0 : strand_lookups_create(&io->lookups);
-    return status < 0 ? status
-                      : strand_lookup_begin(io->lookups, r->name, wake, strand_reveal(self), &r->lookup);
+    if (status < 0)
+        return status;
+    return strand_lookup_begin(io->lookups, r->name, wake, strand_reveal(self), &r->lookup);
 }
 
 int strand_resolve_step(struct strand *self, struct strand_resolving *r, int64_t deadline_ns)

@@ -63,6 +63,7 @@ int strand_stream_close_step(struct strand *self, strand_stream *s)
 /* What a stream has accepted, and nobody is there to wait for: it goes on by itself. */
 static int close_without_strand(strand_stream *s)
 {
+    CHECK(!s->line_kept);      /* hosts, which close like this, keep none */
     s->closing = 1;
     s->closer = 0;
     strand_turn_break(&s->reader);

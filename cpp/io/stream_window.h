@@ -7,6 +7,7 @@
  *   take a line     nobody reads (reader.holder 0), the stream is not closing, nothing is being
  *                   skipped, and there is a newline in scanned..end: start = scanned = behind it;
  *                   the text is at lines.bytes + start, at most lines.limit long;
+ *                   not the last bytes there are, since the step then takes the buffer back;
  *                   taken, below STRAND_LINES_SHARE, goes up by one
  *   accept bytes    nobody writes (writer.holder 0), neither closing nor shut, no error waits, and
  *                   something is unsent already (so that it is known to the flush): they go to

@@ -63,7 +63,8 @@ static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jlo
     (void)class;
     set_deadline(strand_jni_pointer(in), deadline_ns);
     struct strand_line line = {.size = sizeof line};
-    int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
+    int status =
+        strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
     if (status <= 0)
         return status < 0 ? status : STRAND_JNI_END;
     status = copy_line(env, bytes, length, buffer, &line);

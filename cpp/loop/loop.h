@@ -40,8 +40,8 @@ static inline bool strand_loop_watched(const struct strand_loop_watch *watch)
     return watch->slot != UINT32_MAX;
 }
 
-/* Watches watch->fd for reading and writing (see also strand_loop_tells_urgent), edge triggered. -EPERM for what is always
- * ready (a regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
+/* Watches watch->fd for reading and writing (see also strand_loop_tells_urgent), edge triggered.
+ * -EPERM for what is always ready (a regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
 int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch);
 /* As add, for the given events only, once; watch->ready then finds it removed. */
 int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch,

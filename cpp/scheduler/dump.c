@@ -53,13 +53,14 @@ static void describe(struct strand *strand, void *context)
     const char *kind = strand->kind == STRAND_HOSTED ? "hosted" : "native";
     const char *quote = strand_name(strand)[0] ? "\"" : "";
     const char *gap = strand_name(strand)[0] ? " " : "";
+    strand_id id = strand_reveal(strand);
     if (strand->state == STRAND_PARKED && strand_armed(strand))
-        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", strand_reveal(strand), gap,
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", id, gap,
               quote, strand_name(strand), quote, kind, strand->wait.reason,
               (double)(dump->now_ns - strand->wait.since_ns) / 1e9);
     else
-        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", strand_reveal(strand), gap, quote, strand_name(strand),
-              quote, kind, strand_state_name((enum strand_state)strand->state));
+        print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", id, gap, quote,
+              strand_name(strand), quote, kind, strand_state_name((enum strand_state)strand->state));
 }
 
 void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd)

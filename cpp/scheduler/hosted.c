@@ -121,7 +121,7 @@ void strand_hosted_end_unbegun(struct strand *strand)
     atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);
     strand_become(strand, STRAND_RUNNING);
-    strand_scheduler_end(strand);
+    strand_scheduler_end(strand->scheduler, strand);
     strand_scheduler_release(strand);
 }
 
@@ -130,7 +130,7 @@ static void dispose(strand_scheduler *s, struct strand *previous,
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
         strand_wait_done(previous);      /* an error of its host's may end it in a step */
-        strand_scheduler_end(previous);
+        strand_scheduler_end(s, previous);
         strand_scheduler_flush(s);
         strand_scheduler_release(previous);
     } else if (disposition == STRAND_DISPOSED_YIELDED) {
@@ -179,6 +179,7 @@ int strand_hosted_wait_in_place(struct strand *self)
         strand_wait_done(self);
         return -EPERM;
     }
+    strand_scheduler_flush(self->scheduler);      /* as whoever parks */
     if (strand_armed(self))
         strand_scheduler_wait_in_place(self->scheduler, self);
     self->unpark = 0;

@@ -86,10 +86,8 @@ static void tell(const struct strand *strand, const struct segment *segment, con
 
 /* ---- Whose guard it is ----------------------------------------------------------------------- */
 
-/* The segment that a strand runs on. */
-static struct segment segment_of(const struct strand *strand)
+static struct segment segment_on(const struct strand_stack *stack)
 {
-    const struct strand_stack *stack = strand_segments_stack(strand);
     return (struct segment){
         .guard_low = strand_stack_guard_low(stack),
         .low = stack->low,
@@ -97,15 +95,33 @@ static struct segment segment_of(const struct strand *strand)
     };
 }
 
-static bool tell_if_overflown(const struct strand *strand, const char *address)
+static bool tell_if_below(const struct strand_stack *stack, const struct strand *strand,
+                          const char *address)
 {
-    if (strand->kind == STRAND_HOSTED)
-        return false;
-    struct segment segment = segment_of(strand);
+    struct segment segment = segment_on(stack);
     if (address < segment.guard_low || address >= segment.low)
         return false;
     tell(strand, &segment, address);
     return true;
+}
+
+/* On the segment that it runs on. */
+static bool tell_if_overflown(const struct strand *strand, const char *address)
+{
+    return strand->kind != STRAND_HOSTED &&
+           tell_if_below(strand_segments_stack(strand), strand, address);
+}
+
+/* A strand that ends has given its stack back just before it leaves it. */
+static bool tell_of_one_that_ends(const struct strand_stack_pool *pool, const char *address)
+{
+    for (unsigned class = 0; class < STRAND_STACK_CLASS_COUNT; class++) {
+        char *top = strand_stack_at_hand(&pool->classes[class]);
+        const struct strand *last = top ? strand_control_at(top) : NULL;
+        if (last && last->stack_low && tell_if_below(&last->stack, last, address))
+            return true;
+    }
+    return false;
 }
 
 struct search {
@@ -133,7 +149,7 @@ static bool tell_of_one_that_leaves(strand_scheduler *s, const char *address)
     if (strand_stack_pool_holds(s->stacks, address) ||
         strand_stack_pool_holds(s->guest_stacks, address))
         strand_scheduler_visit(s, look_at_one, &search);
-    return search.told;
+    return search.told || tell_of_one_that_ends(s->stacks, address);
 }
 
 static bool look(const void *address)

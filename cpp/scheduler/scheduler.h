@@ -217,7 +217,7 @@ void strand_arrive(struct strand *strand);                    /* out of the inbo
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot);   /* into the living */
 /* Parts a block from its table entry, which is given back when it is not in use any more. */
 void strand_scheduler_unbind(strand_scheduler *s, struct strand *block);
-void strand_scheduler_end(struct strand *strand);             /* joiners, entry, counters */
+void strand_scheduler_end(strand_scheduler *s, struct strand *strand);   /* joiners, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
 void strand_hosted_free_blocks(strand_scheduler *s);

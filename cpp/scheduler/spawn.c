@@ -106,7 +106,8 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
     }
     strand_scheduler_adopt(s, slot);
     strand_ready_append(s, strand);
-    *id = strand_reveal(strand);
+    if (id)
+        *id = strand_reveal(strand);
     return 0;
 }
 
@@ -128,10 +129,12 @@ static int spawn_from_outside(strand_scheduler *s, const struct strand_options *
         strand_scheduler_release(strand);
         return -ENOMEM;
     }
-    *id = strand_reveal(strand);
+    strand_id revealed = strand_reveal(strand);
+    if (id)
+        *id = revealed;
     atomic_fetch_add(&s->arriving, 1);
     strand_scheduler *same;
-    CHECK(strand_slot_post(slot, *id, STRAND_POST_BEGIN, &same) == 1);
+    CHECK(strand_slot_post(slot, revealed, STRAND_POST_BEGIN, &same) == 1);
     strand_inbox_push(s, slot);
     return 0;
 }
@@ -140,7 +143,6 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
                            const struct strand_options *options, strand_entry entry, void *argument,
                            strand_id *id)
 {
-    strand_id ignored;
     struct strand_options known;
     if (!s && !held)
         return -EPERM;
@@ -154,8 +156,6 @@ int strand_scheduler_spawn(strand_scheduler *held, strand_scheduler *s,
     status = strand_scheduler_may_spawn(s);
     if (status < 0)
         return status;
-    if (!id)
-        id = &ignored;
     return held == s
                ? spawn_here(s, &known, (unsigned)size_class, entry, argument, id)
                : spawn_from_outside(s, &known, (unsigned)size_class, entry, argument, id);
@@ -175,7 +175,7 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
     struct strand *strand = top ? strand_control_at(top) : NULL;
     if (!strand || !strand->id)
         return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
-    strand_stack_take(held->default_stacks);
+    strand_stack_take(held->default_stacks);      /* that one */
     strand_slot_begin(strand->slot, strand);
     build_plain(strand, held->default_kind, entry, argument);
     strand_ready_append(held, strand);
@@ -211,9 +211,14 @@ static void part(struct strand *strand, struct strand_slot *slot)
     strand->id = 0;
 }
 
-static __attribute__((noinline)) void end_known(struct strand *strand)
+/* Whoever sees it sees the spawns before it: strand_scheduler_live. */
+static inline void count_finished(strand_scheduler *s)
 {
-    strand_scheduler *s = strand->scheduler;
+    __atomic_store_n(&s->finished, s->finished + 1, __ATOMIC_RELEASE);
+}
+
+static __attribute__((noinline)) void end_known(strand_scheduler *s, struct strand *strand)
+{
     strand_id id = strand->id;
     struct strand_slot *slot = strand->slot;
     void *result = strand->has_extras ? strand->extras.result : NULL;
@@ -225,7 +230,7 @@ static __attribute__((noinline)) void end_known(struct strand *strand)
         part(strand, slot);
     }
     unsigned posts = keep ? strand_slot_end_keeping(slot, result) : strand_slot_end(slot);
-    strand_counter_add(&s->finished, 1);
+    count_finished(s);
     if (posts & (STRAND_POST_POSTED | STRAND_POST_WORN)) {
         s->undelivered += (posts & STRAND_POST_POSTED) != 0;
         if (!keep)
@@ -235,14 +240,14 @@ static __attribute__((noinline)) void end_known(struct strand *strand)
         strand_watchers_wake(s, slot, id, result);
 }
 
-void strand_scheduler_end(struct strand *strand)
+void strand_scheduler_end(strand_scheduler *s, struct strand *strand)
 {
     if (strand->known || strand->has_extras || !strand_slot_end_unknown(strand->slot)) {
-        end_known(strand);
+        end_known(s, strand);
         return;
     }
     strand_move(strand, STRAND_RUNNING, STRAND_FINISHED);
-    strand_counter_add(&strand->scheduler->finished, 1);
+    count_finished(s);
 }
 
 void strand_scheduler_release(struct strand *strand)

@@ -190,15 +190,19 @@ static void refuse_in_child_of_fork(void)
  */
 static inline bool release_early(strand_scheduler *s, struct strand *self)
 {
-    return !STRAND_SANITIZED && !self->guest && !self->has_extras &&
+    bool more = self->has_extras && (self->extras.segment || self->extras.split);
+    return !STRAND_SANITIZED && !self->guest && !more &&
            strand_stack_give(s->stacks, self->size_class, strand_control_top(self));
 }
 
-/* Leaves for ever: to the next strand, or to the carrier, which then sees to the stack. */
+/* Leaves for ever: to the next strand, or (always where sanitizers are told) to the carrier, which
+ * then sees to the stack. */
 __attribute__((noreturn)) static void depart(strand_scheduler *s, struct strand *self)
 {
     struct strand *next = NULL;
     struct strand_context *to = &s->carrier;
+    if (__builtin_expect(self->size_class == STRAND_STACK_DENSE, 0))
+        look_at_canary(self);      /* again: it has flushed since */
     s->current = NULL;
     if (release_early(s, self))
         next = next_directly(s);
@@ -221,11 +225,14 @@ STRAND_OPAQUE void strand_scheduler_finish(struct strand *self)
     strand_scheduler *s = strand_held_here;
     if (!s)
         refuse_in_child_of_fork();
-    if (self->has_extras)
+    if (self->has_extras) {
         strand_belongings_end(self);
+        if (!strand_scheduler_held())      /* it has forked */
+            refuse_in_child_of_fork();
+    }
     if (__builtin_expect(self->size_class == STRAND_STACK_DENSE, 0))
         look_at_canary(self);      /* while it can be named: its id may go with its table entry */
-    strand_scheduler_end(self);
+    strand_scheduler_end(s, self);
     strand_scheduler_flush(s);
     depart(s, self);
 }

@@ -34,7 +34,7 @@ enum strand_state {
     STRAND_READY,      /* in the ready queue; the stack is idle */
     STRAND_RUNNING,    /* on the carrier */
     STRAND_PARKED,     /* waits; `wait` says for what */
-    STRAND_FINISHED,   /* has ended; the stack goes back once it is left */
+    STRAND_FINISHED,   /* has ended; the stack goes back as it is left */
 };
 
 /* Up to DENSE a strand switches straight to another. */

@@ -38,7 +38,8 @@ typedef struct strand_scheduler strand_scheduler;
 typedef struct strand_stream strand_stream;
 typedef struct strand_listener strand_listener;
 
-/* Slot and generation, unique in the process; 0 names none. A stale id never names another. */
+/* Slot and generation, unique in the process; 0 names none. A stale id never names another.
+ * Only what was given out may be passed: a made-up id may be that of a strand whose own nobody has. */
 typedef uint64_t strand_id;
 typedef void (*strand_entry)(void *argument);
 
@@ -336,7 +337,8 @@ STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
  * such name: -ENXIO; no name server answers: -ENETUNREACH.
  *
  * Listens on the first address that lets it. backlog <= 0: SOMAXCONN. Belongs to the calling
- * strand's scheduler. -EINVAL for what is no address, else what bind says. Parks for a name only.
+ * strand's scheduler. -EINVAL for what is no address, else what bind says. Parks for a name only, for as
+ * long as the system looks for it, unless canceled.
  */
 STRAND_API int strand_listen(const char *address, int backlog, strand_listener **out);
 /* The bound address in the form above, NUL-terminated. -ENOSPC when it does not fit. */

@@ -7,7 +7,12 @@ struct strand_context {
     void *sp;
 };
 
-/* A parked one may keep registers so far below its stack pointer (on x86-64, in the red zone). */
+/* So far below its stack pointer a parked one keeps registers: on x86-64, but for Windows, in the
+ * red zone. */
+#if defined(__x86_64__) && !defined(_WIN32)
 enum { STRAND_CONTEXT_BELOW_SP = 48 };
+#else
+enum { STRAND_CONTEXT_BELOW_SP = 0 };
+#endif
 
 #endif

@@ -128,6 +128,9 @@ final class StreamMemory {
             return NOT_HERE;
         }
         long behind = start + length + 1L;
+        if (behind == end) {
+            return NOT_HERE;      // the library takes the last one, and its buffer back
+        }
         stream.putLong(IN_START, behind);
         stream.putLong(IN_SCANNED, behind);
         stream.putShort(TAKEN, (short) (taken + 1));
