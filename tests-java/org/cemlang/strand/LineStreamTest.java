@@ -10,6 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
@@ -239,6 +242,41 @@ final class LineStreamTest {
             });
             crew.run();
             assertEquals("reading written ", order.toString());
+        }
+    }
+
+    /** Asks where a strand cannot park: on the mounted engine it then waits in place. */
+    private static final class Asked {
+        static int port;
+
+        static final class InItsInitializer {
+            static final String ANSWER = ask();
+
+            private static String ask() {
+                try (LineStream peer = LineStream.connect("127.0.0.1:" + port)) {
+                    peer.writeLine("ping");
+                    return String.valueOf(peer.readLine());
+                } catch (IOException e) {
+                    return e.toString();
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldSendWhatIsWrittenBeforeItWaitsInPlace() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Asked.port = server.getLocalPort();
+            Thread echo = new Thread(() -> {
+                try (Socket peer = server.accept()) {
+                    peer.getInputStream().transferTo(peer.getOutputStream());
+                } catch (IOException e) {
+                    // the strand then finds no answer
+                }
+            });
+            echo.start();
+            assertEquals("ping", Support.inStrand(() -> Asked.InItsInitializer.ANSWER));
+            echo.join();
         }
     }
 
