@@ -165,12 +165,8 @@ static bool still_there(struct strand_loop *loop, const struct strand_loop_entry
 {
     struct kevent changes[MAX_CHANGES];
     int count = changes_for(changes, fd, entry->filters, EV_ENABLE, entry->generation);
-    if (apply(loop, changes, count) != 0)
-        return false;
-    for (int i = 0; i < count; i++)
-        if (changes[i].data == 0)
-            return true;
-    return false;
+    return apply(loop, changes, count) == 0 && changes[0].data != ENOENT &&
+           changes[0].data != EBADF;
 }
 
 /* A pipe whose reader has gone: nothing would tell, so the queue is given an event of ours. */

@@ -96,7 +96,8 @@ int poll(pollfd *fds, nfds_t count, int timeout_ms)
 
 int epoll_wait(int epoll, epoll_event *events, int most, int timeout_ms)
 {
-    return interrupts() ? -1 : epoll_pwait(epoll, events, most, timeout_ms, nullptr);
+    bool waits = timeout_ms != 0;      // one that does not is never interrupted
+    return waits && interrupts() ? -1 : epoll_pwait(epoll, events, most, timeout_ms, nullptr);
 }
 
 int epoll_ctl(int epoll, int operation, int fd, epoll_event *event)
