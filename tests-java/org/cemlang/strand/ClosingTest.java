@@ -11,6 +11,7 @@ import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -231,6 +232,26 @@ final class ClosingTest {
             Objects.requireNonNull(Strands.current()).cancel();
             assertThrows(CancellationException.class, out::close);
         });
+    }
+
+    @Test
+    void shouldGoOnWithACloseThatNobodyWaitsFor() {
+        CountDownLatch left = new CountDownLatch(1);
+        AtomicBoolean closed = new AtomicBoolean();
+        Runnable closing = Support.body(() -> {
+            left.await();
+            closed.set(true);
+        });
+        try (Scheduler other = Scheduler.open()) {
+            Support.inStrand(() -> {
+                Thread.currentThread().interrupt();
+                Elsewhere.close(other, closing::run, closing::run);
+                assertTrue(Thread.interrupted());
+                left.countDown();
+                Support.until(closed::get);
+                return true;
+            });
+        }
     }
 
     /** Whether the thread has met its fate, of those of a close that finds no room for a strand. */
