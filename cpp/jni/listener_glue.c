@@ -6,8 +6,9 @@
 #include "glue.h"
 #include "listener.h"
 
-/* The longest address: "unix:" and a path of 107 bytes. */
-#define ADDRESS_BYTES 128
+/* More than the longest address: a name of 253 bytes, a colon, a port and a NUL. The path behind
+ * "unix:" has at most 107. */
+#define ADDRESS_BYTES 272
 
 /* An address that is cut would name another place: one that is too long, or has a NUL in it, is
  * -EINVAL, as the core says of what it cannot read. */

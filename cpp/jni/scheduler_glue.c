@@ -27,7 +27,8 @@ static void errors(JNIEnv *env, jclass class, jintArray values)
 {
     (void)class;
     static const jint all[] = {-EAGAIN, -ECANCELED, -ETIMEDOUT, -EDEADLK, -EPERM,
-                               -EBUSY,  -ENOMEM,    -EBADF,     -E2BIG,   -EINVAL};
+                               -EBUSY,  -ENOMEM,    -EBADF,     -E2BIG,   -EINVAL,
+                               -ENXIO};
     (*env)->SetIntArrayRegion(env, values, 0, sizeof all / sizeof *all, all);
 }
 

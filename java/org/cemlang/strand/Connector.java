@@ -13,7 +13,7 @@ final class Connector {
         byte[] text = address.getBytes(StandardCharsets.UTF_8);
         long connecting = Native.beginConnect(self.scheduler.handle(), text);
         if (connecting < 0) {
-            throw Failure.io(connecting, address);
+            throw Failure.connect(connecting, address);
         }
         long stream;
         while ((stream = Native.connectStep(self.control, connecting, deadlineNs))
@@ -21,7 +21,7 @@ final class Connector {
             await(self, connecting, address);
         }
         if (stream < 0) {
-            throw Failure.io(stream, address);
+            throw Failure.connect(stream, address);
         }
         return new LineStream(self.scheduler, stream, address);
     }

@@ -32,7 +32,7 @@ final class Elsewhere {
             Helpers.call(self, () -> {
                 closeOutside(scheduler, whileIdle, inStrand);
                 return null;
-            });
+            }, false);
         } catch (InterruptedException goesOnByItself) {
             Thread.currentThread().interrupt();
         } catch (IOException | RuntimeException thrown) {
@@ -52,9 +52,14 @@ final class Elsewhere {
                 if (scheduler.whileIdle(whileIdle)) {
                     return;
                 }
+                if (ExitHook.isOver()) {
+                    break;     // who holds the carrier may hold it for ever, and wait for us
+                }
                 try {
                     closer = closer == null ? spawn(scheduler, inStrand, failure) : closer;
-                    if (closer == null || closer.join(LOOK)) {
+                    if (closer == null) {
+                        Thread.sleep(LOOK.toMillis());
+                    } else if (closer.join(LOOK)) {
                         break;
                     }
                 } catch (InterruptedException e) {
@@ -72,7 +77,7 @@ final class Elsewhere {
         }
     }
 
-    /** Null: the scheduler stops, which ends the strands that wait; close will close the rest. */
+    /** Null: not now, for the scheduler stops or has no room; either passes. */
     private static @Nullable Strand spawn(
             Scheduler scheduler, Closing inStrand, AtomicReference<@Nullable IOException> failure) {
         try {
@@ -83,7 +88,7 @@ final class Elsewhere {
                     failure.set(thrown);
                 }
             });
-        } catch (RejectedExecutionException stopping) {
+        } catch (RejectedExecutionException notNow) {
             return null;
         }
     }

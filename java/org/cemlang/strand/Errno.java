@@ -15,9 +15,10 @@ final class Errno {
     static final int BAD_DESCRIPTOR;
     static final int TOO_BIG;
     static final int INVALID;
+    static final int NO_SUCH_NAME;
 
     static {
-        int[] values = new int[10];
+        int[] values = new int[11];
         Native.errors(values);
         AGAIN = values[0];
         CANCELED = values[1];
@@ -29,6 +30,7 @@ final class Errno {
         BAD_DESCRIPTOR = values[7];
         TOO_BIG = values[8];
         INVALID = values[9];
+        NO_SUCH_NAME = values[10];
     }
 
     private Errno() {}

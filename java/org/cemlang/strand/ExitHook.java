@@ -8,8 +8,8 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * At the end of the process: asks every running scheduler to stop and waits half a second at most, so
- * that what its strands have written goes out. Nothing is unmapped or freed: a carrier may live.
+ * At the end of the process: asks every running scheduler to stop and waits half a second at most,
+ * so that what its strands have written goes out. Nothing is unmapped or freed: a carrier may live.
  *
  * <p>The exit may have been called by a strand, which then waits in it for ever. A virtual thread
  * leaves its carrier there, so the carrier answers, and only that strand remains. One that cannot
@@ -18,10 +18,11 @@ import org.jspecify.annotations.Nullable;
 final class ExitHook {
     private static final long PATIENCE_NS = 500_000_000;
     private static final long LOOK_EVERY_NS = 2_000_000;
-    /** After which a strand that is in the exit and still has its turn is known to be stuck there. */
+    /** After which a strand that is in the exit and still has its turn is known to be stuck. */
     private static final long STUCK_AFTER_NS = 100_000_000;
 
     private static final Set<Scheduler> RUNNING = ConcurrentHashMap.newKeySet();
+    private static volatile boolean over;
 
     static {
         try {
@@ -41,6 +42,11 @@ final class ExitHook {
         RUNNING.remove(scheduler);
     }
 
+    /** The process ends, and every carrier has had its time: none need go on. */
+    static boolean isOver() {
+        return over;
+    }
+
     private static void stopAll() {
         long startNs = System.nanoTime();
         Set<Scheduler> waiting = new HashSet<>(RUNNING);
@@ -53,6 +59,7 @@ final class ExitHook {
             }
             LockSupport.parkNanos(LOOK_EVERY_NS);
         }
+        over = true;
         for (Scheduler scheduler : waiting) {
             if (scheduler.running() != null) {
                 System.err.println("strand: a carrier did not answer the exit within "

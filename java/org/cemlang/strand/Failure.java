@@ -4,12 +4,16 @@ package org.cemlang.strand;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.SocketTimeoutException;
+import java.net.UnknownHostException;
 import java.nio.channels.AsynchronousCloseException;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 
 /** The one place where the core's negative statuses become exceptions. */
 final class Failure {
+    /** Looked through for a cancel. */
+    private static final int MOST_CAUSES = 16;
+
     private Failure() {}
 
     /** Of an operation on a stream or a listener; {@code where} names it. */
@@ -30,6 +34,13 @@ final class Failure {
             return closed(where);
         }
         return new IOException(where + ": " + Errno.text(status));
+    }
+
+    /** Of a connection to that address. */
+    static IOException connect(long status, String address) {
+        return status == Errno.NO_SUCH_NAME
+                ? new UnknownHostException(address + ": no host has that name")
+                : io(status, address);
     }
 
     static InterruptedIOException interruptedIo(String where) {
@@ -62,12 +73,17 @@ final class Failure {
         }
     }
 
-    /** Whether it is one of these, perhaps wrapped, as a Runnable must wrap the checked one. */
+    /**
+     * Whether it is one of these, perhaps wrapped, as a Runnable must wrap the checked one. Causes
+     * may go round in a circle.
+     */
     static boolean isCanceled(Throwable thrown) {
-        for (Throwable at = thrown; at != null; at = at.getCause()) {
+        Throwable at = thrown;
+        for (int depth = 0; at != null && depth < MOST_CAUSES; depth++) {
             if (at instanceof Canceled || at instanceof CanceledIo) {
                 return true;
             }
+            at = at.getCause();
         }
         return false;
     }

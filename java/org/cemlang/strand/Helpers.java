@@ -19,6 +19,12 @@ final class Helpers {
     private Helpers() {}
 
     static <T extends @Nullable Object> T call(Strand self, Callable<T> call) throws Exception {
+        return call(self, call, true);
+    }
+
+    /** {@code endsWithWait}: the call is given up when the strand no longer waits for it. */
+    static <T extends @Nullable Object> T call(
+            Strand self, Callable<T> call, boolean endsWithWait) throws Exception {
         Request<T> request = new Request<>(self.id, call);
         THREADS.execute(request);
         try {
@@ -26,7 +32,9 @@ final class Helpers {
                 awaitOnce(self);
             }
         } catch (Throwable ended) {
-            request.cancel(true);
+            if (endsWithWait) {
+                request.cancel(true);
+            }
             throw ended;
         }
         return result(request);
@@ -58,7 +66,7 @@ final class Helpers {
         }
     }
 
-    /** Wakes its strand when it is done; the strand looks itself whether it is, so once is enough. */
+    /** Wakes its strand when done; the strand looks itself whether it is, so once is enough. */
     private static final class Request<T extends @Nullable Object> extends FutureTask<T> {
         private final long id;
 

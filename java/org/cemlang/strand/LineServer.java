@@ -15,14 +15,14 @@ import java.time.Duration;
  * }
  * }</pre>
  *
- * <p>It belongs to one scheduler, whose strands alone may use it ({@link IllegalStateException}); any
- * thread may {@link #close} it.
+ * <p>It belongs to one scheduler, whose strands alone may use it ({@link IllegalStateException});
+ * any thread may {@link #close} it.
  */
 public final class LineServer implements AutoCloseable {
     private final Scheduler scheduler;
     private final String address;
-    /** 0 once closed. */
-    private long handle;
+    /** 0 once closed, which another thread's close looks at. */
+    private volatile long handle;
     /** 0: for ever. */
     private long timeoutNs;
 
@@ -33,16 +33,16 @@ public final class LineServer implements AutoCloseable {
     }
 
     /**
-     * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; numbers only; port 0: any that is
-     * free. In a strand: for its scheduler; elsewhere for the thread's default one.
+     * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; port 0: any that is free. Numbers
+     * only, no names: looking one up takes a strand that parks, and this may be called where there
+     * is none. In a strand: for its scheduler; elsewhere for the thread's default one.
      *
      * @throws IOException that names the address, if it is none, in use, or not to be had
      */
     public static LineServer listen(String address) throws IOException {
         Scheduler scheduler = Strands.scheduler();
-        scheduler.checkUsableHere();
         byte[] text = address.getBytes(StandardCharsets.UTF_8);
-        long made = Native.listen(scheduler.handle(), text, 0);
+        long made = scheduler.make(core -> Native.listen(core, text, 0));
         if (made < 0) {
             throw Failure.io(made, address);
         }
@@ -60,8 +60,8 @@ public final class LineServer implements AutoCloseable {
      * The next connection.
      *
      * @throws java.net.SocketTimeoutException if none comes within the {@link #timeout}
-     * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status, or if
-     *     the strand is canceled
+     * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status,
+     *     or if the strand is canceled
      * @throws java.nio.channels.AsynchronousCloseException if it is closed meanwhile, or was before
      * @throws IOException if it fails
      */

@@ -21,22 +21,23 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>A line is bytes up to a newline, which is taken off, and one carriage return before it; the last
- * one may lack it. Output goes out when its strand parks or ends, when 64 KiB wait, and on {@link
- * #flush} and {@link #close}; an error on what was accepted earlier is thrown by the next call.
+ * <p>A line is bytes up to a newline, which is taken off, and one carriage return before it; the
+ * last one may lack it. Output goes out when its strand parks or ends, when 64 KiB wait, and on
+ * {@link #flush} and {@link #close}; an error on what was accepted earlier is thrown by the next
+ * call.
  *
- * <p>A stream belongs to the scheduler of the strand that made it, and only that scheduler's strands
- * may use it ({@link IllegalStateException}); any thread may {@link #close} it. One reads and one
- * writes at a time; others queue. Calls that wait throw {@link java.net.SocketTimeoutException} after
- * the {@link #timeout}, {@link InterruptedIOException} when interrupted (the interrupt status is clear
- * then) or when their strand is canceled, and {@link java.nio.channels.AsynchronousCloseException}
- * when the stream is closed meanwhile, or was before.
+ * <p>A stream belongs to the scheduler of the strand that made it, and only that scheduler's
+ * strands may use it ({@link IllegalStateException}); any thread may {@link #close} it. One reads
+ * and one writes at a time; others queue. Calls that wait throw {@link
+ * java.net.SocketTimeoutException} after the {@link #timeout}, {@link InterruptedIOException} when
+ * interrupted (the interrupt status is clear then) or when their strand is canceled, and {@link
+ * java.nio.channels.AsynchronousCloseException} when the stream is closed meanwhile, or was before.
  */
 public final class LineStream implements AutoCloseable {
     private final Scheduler scheduler;
     private final String where;
-    /** 0 once closed. */
-    private long handle;
+    /** 0 once closed, which another thread's close looks at. */
+    private volatile long handle;
     /** The library's memory of it; null until it is first used, and once closed. */
     private @Nullable ByteBuffer fields;
     /** 0: for ever. */
@@ -75,9 +76,11 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * A connection to a listener. Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; numbers
-     * only, since looking up a name would hold up the carrier ({@link Strands#blocking} does that).
+     * A connection to a listener. Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path", or
+     * "name:7000": a name is looked up on a thread of its own while the strand parks, and its
+     * addresses are tried one after the other.
      *
+     * @throws java.net.UnknownHostException if no host has that name
      * @throws IOException that names the address, if it is none or the connection fails
      * @throws IllegalStateException outside a strand
      */
@@ -86,8 +89,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * As {@link #connect(String)}, waiting for at most {@code patience}; zero or less: for as long as
-     * the system does.
+     * As {@link #connect(String)}, waiting for at most {@code patience}; zero or less: for as long
+     * as the system does.
      *
      * @throws java.net.SocketTimeoutException if it is not there by then
      * @throws IOException as {@link #connect(String)}
@@ -102,16 +105,15 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * On a descriptor that this process has, such as a pipe's; {@link #close} closes it. Its flags are
-     * left as they are. In a strand: for its scheduler; elsewhere for the thread's default one.
+     * On a descriptor that this process has, such as a pipe's; {@link #close} closes it. Its flags
+     * are left as they are. In a strand: for its scheduler; elsewhere for the thread's default one.
      *
      * @throws IOException if there is no such descriptor
      */
     public static LineStream open(int descriptor) throws IOException {
         Scheduler scheduler = Strands.scheduler();
-        scheduler.checkUsableHere();
         String where = "descriptor " + descriptor;
-        long stream = Native.openStream(scheduler.handle(), descriptor, 0, false);
+        long stream = scheduler.make(core -> Native.openStream(core, descriptor, 0, false));
         if (stream < 0) {
             throw stream == Errno.BAD_DESCRIPTOR
                     ? new IOException(where + ": there is none") : Failure.io(stream, where);
@@ -120,7 +122,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * Standard input, for the calling strand's scheduler.
+     * Standard input, for the calling strand's scheduler. Closing it leaves the process's open: the
+     * next call returns a new stream on it.
      *
      * @throws IOException if another scheduler has it
      * @throws IllegalStateException outside a strand
@@ -130,7 +133,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * Standard output, for the calling strand's scheduler.
+     * Standard output, for the calling strand's scheduler. Closing it flushes and leaves the
+     * process's open: the next call returns a new stream on it.
      *
      * @throws IOException if another scheduler has it
      * @throws IllegalStateException outside a strand
@@ -151,8 +155,10 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * The next line without its ending, or null at the end of input. Bytes that are none of the {@link
-     * #charset} (UTF-8) become U+FFFD.
+     * The next line without its ending, or null at the end of input. Bytes that are none of the
+     * {@link #charset} (UTF-8) become U+FFFD. After each 1,024 lines at once it lets the other
+     * strands run, and there an interrupt or a cancel ends it as where it waits; the line stays for
+     * the next call.
      *
      * @throws LineTooLongException once for a line over 1 MiB; the next call goes on after it
      * @throws IOException if reading fails, or the stream is closed meanwhile
@@ -162,8 +168,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * The next line's bytes without its ending, put into the buffer; their count, or -1 at the end of
-     * input. {@link #ending} tells the rest.
+     * The next line's bytes without its ending, put into the buffer; their count, or -1 at the end
+     * of input. {@link #ending} tells the rest.
      *
      * @throws BufferOverflowException if the line does not fit; the next call gets the same line
      * @throws LineTooLongException as {@link #readLine()}
@@ -192,7 +198,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * The buffer's bytes and a newline; whole among strands. The buffer's position moves to its limit.
+     * The buffer's bytes and a newline; whole among strands. The buffer's position moves to its
+     * limit.
      *
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
@@ -201,7 +208,8 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
-     * The buffer's bytes as they are; whole among strands. The buffer's position moves to its limit.
+     * The buffer's bytes as they are; whole among strands. The buffer's position moves to its
+     * limit.
      *
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
@@ -235,7 +243,8 @@ public final class LineStream implements AutoCloseable {
      * What later lines are written and read in; UTF-8 at first. Also outside a strand while the
      * scheduler does not run.
      *
-     * @throws IllegalArgumentException for one in which a newline is not the byte 10, such as UTF-16
+     * @throws IllegalArgumentException for one in which a newline is not the byte 10, such as
+     *     UTF-16
      */
     public void charset(Charset charset) {
         scheduler.checkUsableHere();
@@ -248,10 +257,10 @@ public final class LineStream implements AutoCloseable {
 
     /**
      * Flushes and closes; whoever waits on it gets an {@link
-     * java.nio.channels.AsynchronousCloseException}. An interrupt does not keep it from closing and is
-     * still there afterwards. Also from any thread and from strands of other schedulers; what its
-     * peer does not take at once goes out in the next run then, if its scheduler does not run. Closing
-     * twice does no harm.
+     * java.nio.channels.AsynchronousCloseException}. An interrupt does not keep it from closing and
+     * is still there afterwards. Also from any thread and from strands of other schedulers; what
+     * its peer does not take at once goes out in the next run then, if its scheduler does not run.
+     * Closing twice does no harm.
      *
      * @throws IOException if flushing fails; it is closed nevertheless
      */
@@ -309,6 +318,10 @@ public final class LineStream implements AutoCloseable {
 
     // -- for this package, in a strand ------------------------------------------------------------
 
+    boolean isClosed() {
+        return handle == 0;
+    }
+
     Strand strand() {
         Strand self = Engine.CHOSEN.current();
         if (self == null || self.scheduler != scheduler) {
@@ -318,10 +331,11 @@ public final class LineStream implements AutoCloseable {
     }
 
     long handle() throws IOException {
-        if (handle == 0) {
+        long open = handle;
+        if (open == 0) {
             throw Failure.closed(where);
         }
-        return handle;
+        return open;
     }
 
     ByteBuffer fields() throws IOException {

@@ -16,11 +16,12 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A scheduler of one's own: a ready queue, a loop, and the strands that take turns on the thread that
- * calls {@link #run()}.
+ * A scheduler of one's own: a ready queue, a loop, and the strands that take turns on the thread
+ * that calls {@link #run()}.
  *
  * <pre>{@code
  * try (Scheduler scheduler = Scheduler.open()) {
@@ -29,8 +30,8 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>{@link #spawn}, {@link #execute}, {@link #stop}, {@link #stats} and {@link #dump} may be called
- * from any thread.
+ * <p>{@link #spawn}, {@link #execute}, {@link #stop}, {@link #stats} and {@link #dump} may be
+ * called from any thread.
  */
 public final class Scheduler implements Executor, AutoCloseable {
     /** Added to {@link #users} by close. */
@@ -44,6 +45,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     private volatile @Nullable CountDownLatch idle;
     /** One closes, another waits until it is closed. */
     private final ReentrantLock closing = new ReentrantLock();
+    /** Whoever takes the core, to run it or while it is idle, waits for another who does. */
+    private final ReentrantLock outside = new ReentrantLock();
 
     /** Frees schedulers that nobody closed and nobody can reach, such as those of ended threads. */
     private static final Cleaner CLEANER = Cleaner.create();
@@ -119,7 +122,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
-     * As {@link #spawn(Runnable)}. The name stands in dumps (its first 31 bytes) and is the thread's.
+     * As {@link #spawn(Runnable)}. The name stands in dumps (its first 31 bytes) and is the
+     * thread's.
      *
      * @throws RejectedExecutionException as {@link #spawn(Runnable)}
      */
@@ -134,11 +138,12 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
-     * Makes the calling thread the carrier until every strand has ended, or a stop has run its course.
-     * An interrupt of that thread does not end it.
+     * Makes the calling thread the carrier until every strand has ended, or a stop has run its
+     * course. An interrupt of that thread does not end it.
      *
      * @throws DeadlockException when every remaining strand waits for another
-     * @throws IllegalStateException from inside a strand, on a virtual thread, or when it runs already
+     * @throws IllegalStateException from inside a strand, on a virtual thread, or when it runs
+     *     already
      */
     public void run() {
         long code = drive();
@@ -151,8 +156,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
-     * Asks every strand to end: each is canceled, no new one begins, and {@link #run()} returns when
-     * all have ended or the grace period is over. Those left are named on standard error.
+     * Asks every strand to end: each is canceled, no new one begins, and {@link #run()} returns
+     * when all have ended or the grace period is over. Those left are named on standard error.
      */
     public void stop() {
         if (enter()) {
@@ -193,11 +198,11 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
-     * Ends what is left as {@link #stop()} does, flushes and closes its streams, and frees it. Waits
-     * for a run on another thread to end. Closing twice does no harm.
+     * Ends what is left as {@link #stop()} does, flushes and closes its streams, and frees it.
+     * Waits for a run on another thread to end. Closing twice does no harm.
      *
-     * @throws IllegalStateException from inside one of its own strands, and while it has strands left
-     *     from inside any other or on a virtual thread, which cannot run them to their end
+     * @throws IllegalStateException from inside one of its own strands, and while it has strands
+     *     left from inside any other or on a virtual thread, which cannot run them to their end
      */
     @Override
     public void close() {
@@ -274,7 +279,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** Of the calling strand, which is this scheduler's. */
     LineStream input() throws java.io.IOException {
         LineStream stream = input;
-        if (stream == null) {
+        if (stream == null || stream.isClosed()) {
             stream = LineStream.standard(this, 0, "standard input");
             input = stream;
         }
@@ -283,7 +288,7 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     LineStream output() throws java.io.IOException {
         LineStream stream = output;
-        if (stream == null) {
+        if (stream == null || stream.isClosed()) {
             stream = LineStream.standard(this, 1, "standard output");
             output = stream;
         }
@@ -300,18 +305,15 @@ public final class Scheduler implements Executor, AutoCloseable {
         return made;
     }
 
-    /** Whether it was closed or idle, and then the closing is done; for a thread that is no carrier. */
+    /** Whether it was closed or idle, and then the closing is done; for who is no strand of it. */
     boolean whileIdle(Elsewhere.Closing closing) throws java.io.IOException {
         if (!enter()) {
             return true;
         }
+        outside.lock();
         try {
-            int status = Native.enter(handle);
-            if (status == Errno.BUSY) {
+            if (!takeCore("closing from here")) {
                 return false;
-            }
-            if (status < 0) {
-                throw Failure.misuse(status, "closing from here");
             }
             try {
                 closing.run();
@@ -320,8 +322,48 @@ public final class Scheduler implements Executor, AutoCloseable {
             }
             return true;
         } finally {
+            outside.unlock();
             leave();
         }
+    }
+
+    /**
+     * A stream or a listener, made by its handle's call: in a strand of this scheduler, or while it
+     * is idle, and then nobody else is in the core.
+     */
+    long make(LongUnaryOperator making) {
+        checkUsableHere();
+        if (Engine.CHOSEN.current() != null) {
+            return making.applyAsLong(handle);
+        }
+        enterOpen();
+        outside.lock();
+        try {
+            if (!takeCore("opening from here")) {
+                throw runsElsewhere();
+            }
+            try {
+                return making.applyAsLong(handle);
+            } finally {
+                Native.leave(handle);
+            }
+        } finally {
+            outside.unlock();
+            leave();
+        }
+    }
+
+    /** Whether it is the caller's now, who has the lock; else it runs. */
+    private boolean takeCore(String what) {
+        int status = Native.enter(handle);
+        if (status < 0 && status != Errno.BUSY) {
+            throw Failure.misuse(status, what);
+        }
+        return status == 0;
+    }
+
+    private static IllegalStateException runsElsewhere() {
+        return new IllegalStateException("this scheduler runs on another thread");
     }
 
     boolean enter() {
@@ -356,7 +398,7 @@ public final class Scheduler implements Executor, AutoCloseable {
         Strand caller = Engine.CHOSEN.current();
         boolean own = caller != null && caller.scheduler == this;
         if (!own && idle != null) {
-            throw new IllegalStateException("this scheduler runs on another thread");
+            throw runsElsewhere();
         }
         if (users.get() < 0) {
             throw new IllegalStateException("this scheduler is closed");
@@ -388,15 +430,8 @@ public final class Scheduler implements Executor, AutoCloseable {
             throw new IllegalStateException("run needs a platform thread");
         }
         enterOpen();
-        int status = Native.enter(handle);
-        if (status < 0) {
-            leave();
-            throw new IllegalStateException(status == Errno.BUSY
-                    ? "this scheduler runs already" : "run: " + Errno.text(status));
-        }
         CountDownLatch latch = new CountDownLatch(1);
-        idle = latch;
-        carrier = Thread.currentThread();
+        beginRun(latch);
         ExitHook.add(this);
         Watchdog.watch(this);
         try {
@@ -405,11 +440,37 @@ public final class Scheduler implements Executor, AutoCloseable {
             Watchdog.unwatch(this);
             ExitHook.remove(this);
             setRunning(null);
+            endRun();
+            leave();
+            latch.countDown();
+        }
+    }
+
+    private void beginRun(CountDownLatch latch) {
+        outside.lock();
+        try {
+            int status = Native.enter(handle);
+            if (status < 0) {
+                leave();
+                throw new IllegalStateException(status == Errno.BUSY
+                        ? "this scheduler runs already" : "run: " + Errno.text(status));
+            }
+            idle = latch;
+            carrier = Thread.currentThread();
+        } finally {
+            outside.unlock();
+        }
+    }
+
+    /** Under the lock: who sees it idle finds the core free. */
+    private void endRun() {
+        outside.lock();
+        try {
             carrier = null;
             idle = null;
             Native.leave(handle);
-            leave();
-            latch.countDown();
+        } finally {
+            outside.unlock();
         }
     }
 
@@ -482,7 +543,9 @@ public final class Scheduler implements Executor, AutoCloseable {
             return this;
         }
 
-        /** Switches between two looks at descriptors and timers while strands are ready; 0: 1,024. */
+        /**
+         * Switches between two looks at descriptors and timers while strands are ready; 0: 1,024.
+         */
         public Options pollBound(int switches) {
             pollBound = (int) notNegative(switches, "pollBound");
             return this;

@@ -9,7 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.channels.AsynchronousCloseException;
 import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -188,6 +193,110 @@ final class ClosingTest {
             });
             crew.run();
             assertEquals(16 << 20, crew.scheduler.stats().bytesOut() - 1);
+        }
+    }
+
+    /**
+     * Has a strand of another scheduler close a pipe's output, whose reader is to see the end. The
+     * pipe's carrier is held meanwhile, so that the close has to wait.
+     */
+    private static void closeFromAfar(Consumer<LineStream> inStrand) throws Exception {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            AtomicBoolean returned = new AtomicBoolean();
+            crew.spawn("reader", () -> {
+                pipe.set(Support.Pipe.open());
+                pipe.get().in().timeout(Duration.ofSeconds(10));
+                assertNull(pipe.get().in().readLine());
+            });
+            crew.spawn("holder", () -> Support.until(returned::get));
+            closeFromAThread(crew, 1, () -> Support.inStrand(() -> {
+                inStrand.accept(pipe.get().out());
+                return returned.compareAndSet(false, true);
+            }));
+        }
+    }
+
+    @Test
+    void shouldCloseFromAfarThoughInterrupted() throws Exception {
+        closeFromAfar(out -> {
+            Thread.currentThread().interrupt();
+            assertThrowsNothing(out::close);
+            assertTrue(Thread.interrupted());
+        });
+    }
+
+    @Test
+    void shouldCloseFromAfarThoughCanceled() throws Exception {
+        closeFromAfar(out -> {
+            Objects.requireNonNull(Strands.current()).cancel();
+            assertThrows(CancellationException.class, out::close);
+        });
+    }
+
+    @Test
+    void shouldGoOnWithACloseThatNobodyWaitsFor() {
+        CountDownLatch left = new CountDownLatch(1);
+        AtomicBoolean closed = new AtomicBoolean();
+        Runnable closing = Support.body(() -> {
+            left.await();
+            closed.set(true);
+        });
+        try (Scheduler other = Scheduler.open()) {
+            Support.inStrand(() -> {
+                Thread.currentThread().interrupt();
+                Elsewhere.close(other, closing::run, closing::run);
+                assertTrue(Thread.interrupted());
+                left.countDown();
+                Support.until(closed::get);
+                return true;
+            });
+        }
+    }
+
+    /** Whether the thread has met its fate, of those of a close that finds no room for a strand. */
+    private static boolean waitsOrHasEnded(Thread thread) {
+        return thread.getState() == Thread.State.TIMED_WAITING || !thread.isAlive();
+    }
+
+    @Test
+    void shouldCloseOnceThereIsRoomForAStrand() throws Exception {
+        try (Support.Crew crew = new Support.Crew(new Scheduler.Options().maxStrands(2))) {
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            Thread closer = new Thread(Support.body(() -> pipe.get().out().close()));
+            crew.spawn("reader", () -> {
+                pipe.set(Support.Pipe.open());
+                pipe.get().in().timeout(Duration.ofSeconds(10));
+                assertNull(pipe.get().in().readLine());
+            });
+            crew.spawn("second", () -> {
+                closer.start();
+                Support.until(() -> waitsOrHasEnded(closer));
+            });
+            crew.run();
+            closer.join();
+            assertEquals(3, crew.scheduler.stats().spawned());
+        }
+    }
+
+    @Test
+    void shouldCloseOnceAStopIsOver() throws Exception {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
+            Thread closer = new Thread(Support.body(() -> pipe.get().out().close()));
+            crew.spawn("stopper", () -> {
+                pipe.set(Support.Pipe.open());
+                crew.scheduler.stop();
+                closer.start();
+                Support.until(() -> waitsOrHasEnded(closer));
+            });
+            crew.run();
+            closer.join();
+            crew.spawn("reader", () -> {
+                pipe.get().in().timeout(Duration.ofSeconds(10));
+                assertNull(pipe.get().in().readLine());
+            });
+            crew.run();
         }
     }
 

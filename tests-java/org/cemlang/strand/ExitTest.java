@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -104,6 +105,49 @@ final class ExitTest {
         ChildJvm.Result result = terminated(Spins.class);
         assertTrue(result.err().contains("did not answer"), result.err());
         assertEquals(SIGTERM_STATUS, result.status());
+    }
+
+    /** Exits in a strand while a hook closes what belongs to its scheduler. */
+    static final class ClosesInAHook {
+        public static void main(String[] words) {
+            Strands.spawn(Support.body(() -> {
+                LineServer server = LineServer.listen("127.0.0.1:0");
+                Runtime.getRuntime().addShutdownHook(new Thread(server::close));
+                System.exit(7);
+            }));
+            Strands.run();
+        }
+    }
+
+    @Test
+    void shouldEndThoughAHookClosesAServer() throws Exception {
+        ChildJvm.Result result = ChildJvm.likeThis().run(ClosesInAHook.class.getName());
+        assertEquals("", result.err());
+        assertEquals(7, result.status());
+    }
+
+    /** Closes the standard streams and goes on using them. */
+    static final class ClosesTheStandardStreams {
+        public static void main(String[] words) {
+            Strands.spawn(Support.body(() -> {
+                Strands.println("before");
+                LineStream.standardOutput().close();
+                LineStream.standardInput().close();
+                Strands.println(String.valueOf(Strands.readLine()));
+                Strands.println("after");
+            }));
+            Strands.run();
+        }
+    }
+
+    @Test
+    void shouldGoOnWithTheStandardStreamsOnceClosed() throws Exception {
+        Path err = folder.resolve("err");
+        Process child = ChildJvm.likeThis().start(err, ClosesTheStandardStreams.class.getName());
+        child.getOutputStream().write("a line\n".getBytes(StandardCharsets.US_ASCII));
+        child.getOutputStream().close();
+        ChildJvm.Result result = ChildJvm.end(child, err);
+        assertEquals("before\na line\nafter\n", result.out(), result.err());
     }
 
     /** Prints its engine, or why there is none. */

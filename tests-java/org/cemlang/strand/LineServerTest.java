@@ -2,12 +2,15 @@
 package org.cemlang.strand;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
@@ -58,6 +61,44 @@ final class LineServerTest {
             try (LineServer server = LineServer.listen("127.0.0.1:0")) {
                 assertTrue(server.address().startsWith("127.0.0.1:"), server.address());
                 assertTrue(!server.address().endsWith(":0"), server.address());
+            }
+            return true;
+        });
+    }
+
+    @Test
+    void shouldConnectToAName() {
+        try (Support.Crew crew = new Support.Crew()) {
+            AtomicReference<LineServer> server = new AtomicReference<>();
+            crew.spawn("server", () -> {
+                server.set(LineServer.listen("127.0.0.1:0"));
+                try (LineServer listening = server.get(); LineStream peer = listening.accept()) {
+                    peer.writeLine("found");
+                }
+            });
+            crew.spawn("client", () -> {
+                String address = server.get().address().replace("127.0.0.1", "localhost");
+                try (LineStream peer = LineStream.connect(address)) {
+                    assertEquals("found", peer.readLine());
+                }
+            });
+            crew.run();
+        }
+    }
+
+    /** RFC 6761: no host is ever in "invalid". */
+    @Test
+    void shouldNameTheHostThatIsNone() {
+        String longest = ("x".repeat(48) + ".").repeat(5) + "invalid.";
+        assertEquals(253, longest.length());
+        Support.inStrand(() -> {
+            for (String name : new String[] {"no-such-host.invalid", longest}) {
+                IOException thrown = assertThrows(
+                        IOException.class, () -> LineStream.connect(name + ":1"));
+                assertTrue(thrown.getMessage().startsWith(name + ":1: "), thrown.getMessage());
+                assumeFalse(thrown.getMessage().endsWith(": Network is unreachable"),
+                        "no name server answers");
+                assertInstanceOf(UnknownHostException.class, thrown);
             }
             return true;
         });

@@ -426,6 +426,26 @@ final class LineStreamTest {
     }
 
     @Test
+    void shouldLoseNoLineWhenInterruptedAfterItsShare() {
+        Support.inStrand(() -> {
+            Support.Pipe pipe = Support.Pipe.open();
+            for (int i = 0; i <= 1_024; i++) {
+                pipe.out().writeLine("" + i);
+            }
+            pipe.out().close();
+            for (int i = 0; i < 1_024; i++) {
+                assertEquals("" + i, pipe.in().readLine());
+            }
+            Thread.currentThread().interrupt();
+            assertThrows(InterruptedIOException.class, () -> pipe.in().readLine());
+            assertFalse(Thread.currentThread().isInterrupted());
+            assertEquals("1024", pipe.in().readLine());
+            assertNull(pipe.in().readLine());
+            return true;
+        });
+    }
+
+    @Test
     void shouldRefuseADescriptorThatIsNone() {
         Support.inStrand(() -> {
             IOException none = assertThrows(IOException.class, () -> LineStream.open(987_654));

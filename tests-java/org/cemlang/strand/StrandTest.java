@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
@@ -248,6 +249,16 @@ final class StrandTest {
             Thread.setDefaultUncaughtExceptionHandler(before);
         }
         assertEquals(List.of(), seen);
+    }
+
+    @Test
+    void shouldEndByAnExceptionThatIsItsOwnCausesCause() {
+        RuntimeException one = new RuntimeException();
+        RuntimeException other = new RuntimeException(one);
+        one.initCause(other);
+        assertFalse(assertTimeoutPreemptively(
+                Duration.ofSeconds(10), () -> Failure.isCanceled(one)));
+        assertTrue(Failure.isCanceled(new RuntimeException(Failure.canceled("sleep"))));
     }
 
     @Test
