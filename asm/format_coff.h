@@ -13,7 +13,7 @@
     .scl 2
     .type 32
     .endef
-    .p2align 6
+    .p2align 6      /* a cache line: 2.5 ns a switch, 2.75 at 16 bytes (record 012) */
 \name:
     .seh_proc \name
 .endm

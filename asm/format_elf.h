@@ -14,7 +14,7 @@
     .globl \name
     .hidden \name
     .type \name, %function
-    .p2align 6
+    .p2align 6      /* a cache line: 2.5 ns a switch, 2.75 at 16 bytes (record 012) */
 \name:
     .cfi_startproc
 .endm

@@ -13,7 +13,7 @@
 .macro FUNCTION name
     .globl _\name
     .private_extern _\name
-    .p2align 6
+    .p2align 6      /* a cache line: 2.5 ns a switch, 2.75 at 16 bytes (record 012) */
 _\name:
     .cfi_startproc
 .endm
