@@ -1,105 +1,187 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.AtomicMoveNotSupportedException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.apache.commons.lang3.ArchUtils;
 import org.apache.commons.lang3.SystemUtils;
 import org.apache.commons.lang3.arch.Processor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Finds and loads libstrand: the file that the property {@value #PROPERTY} names, else {@code
- * System.loadLibrary("strand")}, else the copy in the jar, unpacked into a cache of the user's. Its
- * version must be the jar's.
+ * System.loadLibrary("strand")}, else the copy in the jar, unpacked where {@link LibraryCopy} says.
+ * Its version must be the jar's. Where the property names a folder, that is the library in there, or
+ * else where the copy in the jar is unpacked.
+ *
+ * <p>One class loader of a JVM can have a library, and each gets its own copy: whoever comes second
+ * to a file loads another one with the same bytes.
  */
 final class NativeLibrary {
     static final String PROPERTY = "org.cemlang.strand.library";
     static final String VERSION = "0.1.0";
 
+    /** What {@link #refusal} gives where a copy helps. */
+    static final String HELD = "loaded by another class loader of this JVM";
+
+    /** The folders that a build may fill, as it names them; macOS's are not built yet. */
+    private static final List<String> PLATFORMS =
+            List.of("linux-x86_64", "linux-aarch64", "macos-x86_64", "macos-aarch64");
+
+    private final String platform = platform();
+    private final String name = fileName(platform);
+    private final List<String> tried = new ArrayList<>();
+
     private NativeLibrary() {}
 
     /** By the static initialiser of {@link Native}, once. */
     static void load() {
-        String named = System.getProperty(PROPERTY);
-        String from = named != null ? loadFile(Path.of(named).toAbsolutePath()) : find();
-        String version = versionOf(from);
-        if (!version.equals(VERSION)) {
-            throw new UnsatisfiedLinkError(from + " is version " + version + ", this jar is "
-                    + VERSION + "; build or name the one that belongs to it (-D" + PROPERTY + ")");
+        try {
+            String named = System.getProperty(PROPERTY);
+            if (named != null) {
+                new NativeLibrary().loadNamed(Path.of(named).toAbsolutePath());
+            } else {
+                new NativeLibrary().find();
+            }
+        } catch (IllegalCallerException denied) {
+            Module module = NativeLibrary.class.getModule();
+            throw new UnsatisfiedLinkError(denied.getMessage() + "; let Strand load its library: "
+                    + "--enable-native-access="
+                    + (module.isNamed() ? module.getName() : "ALL-UNNAMED"));
         }
     }
 
-    private static String find() {
+    private void loadNamed(Path named) {
+        Path file = Files.isDirectory(named) ? named.resolve(name) : named;
+        if (Files.isDirectory(named) && !Files.exists(file)) {
+            unpack(List.of(new LibraryCopy.Place(LibraryCopy.Kind.NAMED, PROPERTY, named)));
+            return;
+        }
+        String why = refusal(file);
+        if (HELD.equals(why)) {
+            try {
+                loadCopy(Files.readAllBytes(file), LibraryCopy.places());
+                return;
+            } catch (IOException unreadable) {
+                why += ", and cannot be copied: " + unreadable;
+            }
+        }
+        if (why != null) {
+            throw new UnsatisfiedLinkError(
+                    file + ": " + why + "; name the one that belongs to this jar: -D" + PROPERTY);
+        }
+    }
+
+    private void find() {
         try {
             System.loadLibrary("strand");
-            return System.mapLibraryName("strand") + " on java.library.path";
-        } catch (UnsatisfiedLinkError notOnPath) {
-            if (!String.valueOf(notOnPath.getMessage()).startsWith("no strand in")) {
-                throw notOnPath;
+            String why = otherVersion();
+            if (why == null) {
+                return;
             }
-            return loadFile(unpack());
-        } catch (NoSuchMethodError | NoSuchFieldError other) {
-            throw otherVersion("the library on java.library.path", other);
+            // Such as the system's, for programs in C. What it has registered the copy's replace.
+            tried.add("java.library.path: " + name + " is " + why);
+        } catch (UnsatisfiedLinkError | NoSuchMethodError | NoSuchFieldError notThere) {
+            tried.add("java.library.path: " + reasonOf(notThere));
         }
+        unpack(LibraryCopy.places());
     }
 
-    private static String loadFile(Path file) {
+    // -- loading a file ---------------------------------------------------------------------------
+
+    /** Loads it: null when that is done, else why not. */
+    private static @Nullable String refusal(Path file) {
         try {
             System.load(file.toString());
-            return file.toString();
-        } catch (UnsatisfiedLinkError refused) {
-            String why = String.valueOf(refused.getMessage());
-            if (why.contains("failed to map segment") || why.contains("Operation not permitted")) {
-                throw new UnsatisfiedLinkError(file + " may not be executed from there (a noexec"
-                        + " mount?); put it elsewhere and name it: -D" + PROPERTY + "=FILE");
-            }
-            throw refused;
-        } catch (NoSuchMethodError | NoSuchFieldError other) {
-            throw otherVersion(file.toString(), other);
+            return otherVersion();
+        } catch (UnsatisfiedLinkError | NoSuchMethodError | NoSuchFieldError refused) {
+            return reasonOf(refused);
         }
     }
 
-    /** Its natives are not those of this jar. */
-    private static UnsatisfiedLinkError otherVersion(String from, LinkageError why) {
-        return new UnsatisfiedLinkError(from + " is of another version than this jar (" + VERSION
-                + "): " + why.getMessage());
+    private static String reasonOf(LinkageError refused) {
+        String why = String.valueOf(refused.getMessage());
+        if (!(refused instanceof UnsatisfiedLinkError)) { // its natives are not those of this jar
+            return "another version than this jar (" + VERSION + "): " + why;
+        }
+        if (why.contains("already loaded in another classloader")) {
+            return HELD;
+        }
+        if (why.contains("failed to map segment") || why.contains("Operation not permitted")) {
+            return "it may not be executed from there (a noexec mount?)";
+        }
+        return why;
     }
 
-    private static String versionOf(String from) {
+    private static @Nullable String otherVersion() {
         try {
-            return new String(Native.version(), StandardCharsets.UTF_8);
+            String version = new String(Native.version(), StandardCharsets.UTF_8);
+            return version.equals(VERSION) ? null
+                    : "version " + version + ", this jar is " + VERSION;
         } catch (UnsatisfiedLinkError notRegistered) {
-            throw new UnsatisfiedLinkError(
-                    from + " is not libstrand, or was built without its Java part");
+            return "not libstrand, or built without its Java part";
         }
     }
 
     // -- the copy in the jar ----------------------------------------------------------------------
 
-    private static Path unpack() {
-        String name = System.mapLibraryName("strand");
-        String resource = "native/" + platform() + "/" + name;
-        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
-            if (in == null) {
-                throw new UnsatisfiedLinkError("this jar has no libstrand for " + platform()
-                        + "; build it and name it: -D" + PROPERTY + "=FILE");
+    private void unpack(List<LibraryCopy.Place> places) {
+        try (InputStream in = open(platform)) {
+            if (in != null) {
+                loadCopy(in.readAllBytes(), places);
+                return;
             }
-            return store(in.readAllBytes(), name);
-        } catch (IOException failed) {
-            throw new UnsatisfiedLinkError("libstrand could not be unpacked: " + failed
-                    + "; name a copy of it: -D" + PROPERTY + "=FILE");
+        } catch (IOException unreadable) {
+            tried.add("the jar: " + unreadable);
+            throw failure();
+        }
+        tried.add("the jar: it has no libstrand for " + platform + inside());
+        throw failure();
+    }
+
+    private void loadCopy(byte[] content, List<LibraryCopy.Place> places) {
+        LibraryCopy copy = new LibraryCopy(content, name, NativeLibrary::refusal);
+        for (LibraryCopy.Place place : places) {
+            String why = copy.load(place);
+            if (why == null) {
+                return;
+            }
+            tried.add(place + ": " + why);
+        }
+        throw failure();
+    }
+
+    private UnsatisfiedLinkError failure() {
+        return new UnsatisfiedLinkError("libstrand could not be loaded; name it, or a folder that it"
+                + " can be unpacked to and executed in: -D" + PROPERTY + "=PATH. Tried:\n  "
+                + String.join("\n  ", tried));
+    }
+
+    private @Nullable InputStream open(String platform) {
+        return NativeLibrary.class.getResourceAsStream(
+                "native/" + platform + "/" + fileName(platform));
+    }
+
+    private static String fileName(String platform) {
+        return platform.startsWith("macos") ? "libstrand.dylib" : "libstrand.so";
+    }
+
+    private String inside() {
+        String platforms = PLATFORMS.stream().filter(this::has).collect(Collectors.joining(", "));
+        return platforms.isEmpty() ? ", nor for any other platform" : ", only for " + platforms;
+    }
+
+    private boolean has(String platform) {
+        try (InputStream in = open(platform)) {
+            return in != null;
+        } catch (IOException unreadable) {
+            return false;
         }
     }
 
@@ -113,73 +195,5 @@ final class NativeLibrary {
                 : processor.isX86() && processor.is64Bit() ? "x86_64"
                 : processor.isAarch64() ? "aarch64" : SystemUtils.OS_ARCH;
         return system + "-" + machine;
-    }
-
-    /** Under a name with the content's hash, so that versions and users never share a file. */
-    private static Path store(byte[] content, String name) throws IOException {
-        Path folder = cacheFolder();
-        Path target = folder.resolve(hash(content) + "-" + name);
-        if (holds(target, content)) {
-            return target;
-        }
-        Path fresh = folder.resolve(
-                target.getFileName() + "." + ProcessHandle.current().pid() + "." + System.nanoTime());
-        try {
-            Files.write(fresh, content, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-            move(fresh, target);
-        } finally {
-            Files.deleteIfExists(fresh);
-        }
-        if (!holds(target, content)) {
-            throw new IOException(target + " is not what was written to it");
-        }
-        return target;
-    }
-
-    private static void move(Path fresh, Path target) throws IOException {
-        try {
-            Files.move(fresh, target, StandardCopyOption.ATOMIC_MOVE);
-        } catch (AtomicMoveNotSupportedException plain) {
-            Files.move(fresh, target, StandardCopyOption.REPLACE_EXISTING);
-        } catch (FileAlreadyExistsException another) {
-            // Another process was faster; its content is checked as ours would be.
-        }
-    }
-
-    private static boolean holds(Path file, byte[] content) throws IOException {
-        return Files.isRegularFile(file) && Files.size(file) == content.length
-                && Arrays.equals(Files.readAllBytes(file), content);
-    }
-
-    private static Path cacheFolder() throws IOException {
-        String cache = System.getenv("XDG_CACHE_HOME");
-        Path home = Path.of(System.getProperty("user.home", ""));
-        Path wanted = cache != null && !cache.isEmpty()
-                ? Path.of(cache, "strand") : home.resolve(".cache").resolve("strand");
-        try {
-            // The JDK says "?" where the user has no home: nothing is to appear beneath that.
-            if (wanted.isAbsolute() && Files.isWritable(Files.createDirectories(wanted))) {
-                return wanted;
-            }
-        } catch (IOException noHome) {
-            // Then, too, a folder that is this process's alone.
-        }
-        return File.separatorChar == '/'
-                ? Files.createTempDirectory("strand", PosixFilePermissions.asFileAttribute(
-                        PosixFilePermissions.fromString("rwx------")))
-                : Files.createTempDirectory("strand");
-    }
-
-    private static String hash(byte[] content) {
-        try {
-            byte[] digest = MessageDigest.getInstance("SHA-256").digest(content);
-            StringBuilder text = new StringBuilder();
-            for (int i = 0; i < 16; i++) {
-                text.append(String.format("%02x", digest[i]));
-            }
-            return text.toString();
-        } catch (NoSuchAlgorithmException impossible) {
-            throw new AssertionError(impossible);
-        }
     }
 }

@@ -52,6 +52,12 @@ final class ChildJvm {
         return this;
     }
 
+    /** To load libraries, which JDK 24 and later ask for. */
+    ChildJvm withoutLeave() {
+        options.removeIf(option -> option.startsWith("--enable-native-access"));
+        return this;
+    }
+
     /** Only these, and Commons Lang. */
     ChildJvm classPath(Path... entries) {
         String commons = Arrays.stream(System.getProperty("java.class.path")

@@ -4,12 +4,14 @@ package org.cemlang.strand;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.jar.JarEntry;
@@ -17,6 +19,7 @@ import java.util.jar.JarOutputStream;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
+import org.apache.commons.lang3.ArchUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -61,8 +64,18 @@ final class NativeLibraryTest {
         return Path.of(System.getProperty("org.cemlang.strand.library")).toAbsolutePath();
     }
 
+    private static String machine() {
+        String machine = System.getProperty("os.arch");
+        return machine.equals("amd64") ? "x86_64" : machine;
+    }
+
     /** The classes, with a copy of the library or without any. */
     private Path jar(boolean withLibrary) throws IOException {
+        return jarFor(withLibrary ? new String[] {"linux-" + machine()} : new String[0]);
+    }
+
+    /** With this library for each of these. */
+    private Path jarFor(String... platforms) throws IOException {
         Path jar = folder.resolve("strand.jar");
         try (OutputStream out = Files.newOutputStream(jar);
                 JarOutputStream entries = new JarOutputStream(out);
@@ -73,11 +86,9 @@ final class NativeLibraryTest {
                     add(entries, name, file);
                 }
             }
-            if (withLibrary) {
-                String machine = System.getProperty("os.arch").equals("amd64")
-                        ? "x86_64" : System.getProperty("os.arch");
-                add(entries, "org/cemlang/strand/native/linux-" + machine + "/libstrand.so",
-                        library());
+            for (String platform : platforms) {
+                String file = platform.startsWith("macos") ? "libstrand.dylib" : "libstrand.so";
+                add(entries, "org/cemlang/strand/native/" + platform + "/" + file, library());
             }
         }
         return jar;
@@ -89,6 +100,23 @@ final class NativeLibraryTest {
             in.transferTo(jar);
         }
         jar.closeEntry();
+    }
+
+    /** Where the library is to be unpacked and nowhere else, each a folder of this test's. */
+    private ChildJvm unpacking(Path jar, Path cache, Path temporary) {
+        return new ChildJvm().classPath(folder, jar)
+                .options("-Djava.library.path=/nowhere", "-Djava.io.tmpdir=" + temporary)
+                .environment(Map.of("XDG_CACHE_HOME", cache.toString(), "XDG_RUNTIME_DIR", ""));
+    }
+
+    private static List<Path> list(Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.sorted().collect(Collectors.toList());
+        }
+    }
+
+    private static String permissions(Path file) throws IOException {
+        return PosixFilePermissions.toString(Files.getPosixFilePermissions(file));
     }
 
     private static void assertRan(ChildJvm.Result result) {
@@ -113,22 +141,181 @@ final class NativeLibraryTest {
     }
 
     @Test
+    void shouldLoadTheLibraryInTheFolderThatThePropertyNames() throws Exception {
+        assertRan(new ChildJvm().classPath(folder, jar(false))
+                .options("-Dorg.cemlang.strand.library=" + library().getParent())
+                .run("Program"));
+    }
+
+    @Test
+    void shouldUnpackIntoTheFolderThatThePropertyNames() throws Exception {
+        Path named = Files.createDirectory(folder.resolve("named"));
+        assertRan(unpacking(jar(true), folder.resolve("cache"), folder)
+                .options("-Dorg.cemlang.strand.library=" + named)
+                .run("Program"));
+        assertEquals(1, list(named).size());
+        assertFalse(Files.exists(folder.resolve("cache")));
+    }
+
+    @Test
     void shouldLoadTheCopyInTheJar() throws Exception {
         Path cache = folder.resolve("cache");
-        ChildJvm child = new ChildJvm().classPath(folder, jar(true))
-                .options("-Djava.library.path=/nowhere")
-                .environment(Map.of("XDG_CACHE_HOME", cache.toString()));
+        ChildJvm child = unpacking(jar(true), cache, folder.resolve("missing"));
         assertRan(child.run("Program"));
-        Path copy;
-        try (Stream<Path> files = Files.list(cache.resolve("strand"))) {
-            List<Path> all = files.collect(Collectors.toList());
-            assertEquals(1, all.size(), all.toString());
-            copy = all.get(0);
-        }
+        List<Path> all = list(cache.resolve("strand"));
+        assertEquals(1, all.size(), all.toString());
+        Path copy = all.get(0);
         assertRan(child.run("Program"));
         Files.writeString(copy, "spoiled");
         assertRan(child.run("Program"));
         assertEquals(-1, Files.mismatch(library(), copy));
+    }
+
+    @Test
+    void shouldUnpackForTheUserAlone() throws Exception {
+        Path cache = folder.resolve("cache");
+        assertRan(unpacking(jar(true), cache, folder.resolve("missing")).run("Program"));
+        assertEquals("rwx------", permissions(cache.resolve("strand")));
+        assertEquals("rw-------", permissions(list(cache.resolve("strand")).get(0)));
+    }
+
+    /** Whoever can write there could put another library under that name. */
+    @Test
+    void shouldKeepOutOfACacheThatOthersCanWriteTo() throws Exception {
+        Path cache = Files.createDirectories(folder.resolve("cache").resolve("strand"));
+        Files.setPosixFilePermissions(cache, PosixFilePermissions.fromString("rwxrwxrwx"));
+        Path temporary = Files.createDirectory(folder.resolve("temporary"));
+        assertRan(unpacking(jar(true), cache.getParent(), temporary).run("Program"));
+        assertEquals(List.of(), list(cache));
+        assertEquals(List.of(), list(temporary));
+        ChildJvm.Result result = unpacking(jar(true), cache.getParent(), folder.resolve("missing"))
+                .run("Program");
+        assertTrue(result.err().contains("the user's cache " + cache + ": others can write to it"),
+                result.err());
+    }
+
+    /** A link to elsewhere is another's file, even where the bytes are right. */
+    @Test
+    void shouldReplaceALinkInItsCache() throws Exception {
+        Path cache = folder.resolve("cache");
+        ChildJvm child = unpacking(jar(true), cache, folder.resolve("missing"));
+        assertRan(child.run("Program"));
+        Path copy = list(cache.resolve("strand")).get(0);
+        Files.delete(copy);
+        Files.createSymbolicLink(copy, library());
+        assertRan(child.run("Program"));
+        assertFalse(Files.isSymbolicLink(copy));
+    }
+
+    @Test
+    void shouldLeaveNothingInTheTemporaryFolder() throws Exception {
+        Path cache = Files.writeString(folder.resolve("cache"), "in the way");
+        Path temporary = Files.createDirectory(folder.resolve("temporary"));
+        assertRan(unpacking(jar(true), cache, temporary).run("Program"));
+        assertEquals(List.of(), list(temporary));
+    }
+
+    @Test
+    void shouldSayWhatWasTriedAndWhyEachFailed() throws Exception {
+        Path cache = Files.writeString(folder.resolve("cache"), "in the way");
+        ChildJvm.Result result = unpacking(jar(true), cache, folder.resolve("missing"))
+                .run("Program");
+        assertEquals(1, result.status());
+        List<String> tried = result.err().lines().filter(line -> line.startsWith("  "))
+                .collect(Collectors.toList());
+        assertEquals(4, tried.size(), result.err());
+        assertTrue(tried.get(0).startsWith("  java.library.path: no strand in"), result.err());
+        assertTrue(tried.get(1).startsWith("  the user's cache " + cache), result.err());
+        assertTrue(tried.get(2).startsWith("  java.io.tmpdir " + folder.resolve("missing") + ": "
+                + "java.nio.file.NoSuchFileException"), result.err());
+        assertEquals("  XDG_RUNTIME_DIR: not set", tried.get(3));
+        assertTrue(result.err().contains("-D" + NativeLibrary.PROPERTY + "=PATH"), result.err());
+    }
+
+    @Test
+    void shouldPassByALibraryOnThePathThatIsNotTheJars() throws Exception {
+        Path system = Files.createDirectory(folder.resolve("system"));
+        Files.copy(NativeSupport.library("strand_other_version"), system.resolve("libstrand.so"));
+        Path cache = folder.resolve("cache");
+        assertRan(unpacking(jar(true), cache, folder)
+                .options("-Djava.library.path=" + system)
+                .run("Program"));
+        assertEquals(1, list(cache.resolve("strand")).size());
+    }
+
+    @Test
+    void shouldNameAPlatformThatTheJarLacks() throws Exception {
+        String other = machine().equals("x86_64") ? "aarch64" : "x86_64";
+        ChildJvm child = unpacking(jarFor("linux-" + other, "macos-aarch64"),
+                folder.resolve("cache"), folder);
+        ChildJvm.Result result = child.run("Program");
+        assertEquals(1, result.status());
+        assertTrue(result.err().contains("  the jar: it has no libstrand for linux-" + machine()
+                + ", only for linux-" + other + ", macos-aarch64\n"), result.err());
+        result = child.options("-Dos.arch=riscv64").run("Program");
+        assertTrue(result.err().contains("no libstrand for linux-riscv64,"), result.err());
+    }
+
+    // -- class loaders ----------------------------------------------------------------------------
+
+    private ChildJvm.Result loaders(Path jar, Path cache, Path temporary, int count,
+            String... options) throws Exception {
+        Path commons = Path.of(ArchUtils.class.getProtectionDomain().getCodeSource().getLocation()
+                .toURI());
+        return new ChildJvm().classPath(Path.of(Loaders.class.getProtectionDomain().getCodeSource()
+                        .getLocation().toURI()))
+                .options("-Djava.library.path=/nowhere", "-Djava.io.tmpdir=" + temporary)
+                .options(options)
+                .environment(Map.of("XDG_CACHE_HOME", cache.toString(), "XDG_RUNTIME_DIR", ""))
+                .run(Loaders.class.getName(), String.valueOf(count), folder.toString(),
+                        jar.toString(), commons.toString());
+    }
+
+    private static void assertRanIn(int loaders, ChildJvm.Result result) {
+        assertEquals("", result.err());
+        assertEquals("ABCABC".repeat(loaders), result.out());
+        assertEquals(0, result.status());
+    }
+
+    @Test
+    void shouldLoadACopyForEachClassLoader() throws Exception {
+        Path cache = folder.resolve("cache");
+        Path jar = jar(true);
+        assertRanIn(2, loaders(jar, cache, folder.resolve("missing"), 2));
+        assertEquals(2, list(cache.resolve("strand")).size());
+        assertRanIn(2, loaders(jar, cache, folder.resolve("missing"), 2));
+        assertEquals(2, list(cache.resolve("strand")).size());
+    }
+
+    @Test
+    void shouldKeepEightCopiesAndNoMore() throws Exception {
+        Path cache = folder.resolve("cache");
+        Path temporary = Files.createDirectory(folder.resolve("temporary"));
+        assertRanIn(10, loaders(jar(true), cache, temporary, 10));
+        assertEquals(8, list(cache.resolve("strand")).size());
+        assertEquals(List.of(), list(temporary));
+    }
+
+    @Test
+    void shouldCopyTheNamedLibraryForASecondClassLoader() throws Exception {
+        Path cache = folder.resolve("cache");
+        assertRanIn(2, loaders(jar(false), cache, folder.resolve("missing"), 2,
+                "-Dorg.cemlang.strand.library=" + library()));
+        assertEquals(1, list(cache.resolve("strand")).size());
+    }
+
+    // -- leave ------------------------------------------------------------------------------------
+
+    @Test
+    void shouldSayHowToGiveLeave() throws Exception {
+        assumeTrue(Runtime.version().feature() >= 24, "JDK 24 and later ask for leave");
+        ChildJvm.Result result = new ChildJvm().classPath(folder, jar(false)).withoutLeave()
+                .options("--illegal-native-access=deny",
+                        "-Dorg.cemlang.strand.library=" + library())
+                .run("Program");
+        assertEquals(1, result.status());
+        assertTrue(result.err().contains("UnsatisfiedLinkError")
+                && result.err().contains("--enable-native-access=ALL-UNNAMED"), result.err());
     }
 
     @Test
@@ -140,6 +327,7 @@ final class NativeLibraryTest {
                 .environment(Map.of("XDG_CACHE_HOME", ""))
                 .run("Program"));
         assertFalse(Files.exists(Path.of("?")));
+        assertEquals(List.of(), list(temporary));
     }
 
     @Test
@@ -161,6 +349,8 @@ final class NativeLibraryTest {
                 .run("Program");
         assertEquals(1, result.status());
         assertTrue(result.err().contains("-D" + NativeLibrary.PROPERTY), result.err());
+        assertTrue(result.err().contains("it has no libstrand for linux-" + machine()
+                + ", nor for any other platform\n"), result.err());
     }
 
     @Test
