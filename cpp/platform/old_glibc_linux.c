@@ -5,10 +5,18 @@
  */
 #include <sys/stat.h>
 
-int __fxstat(int version, int fd, struct stat *status);
+/* The version in which struct stat is the kernel's, as it is on every 64-bit machine. */
+enum { KERNEL = 0 };
 
-/* 0 is the version in which struct stat is the kernel's, as it is on every 64-bit machine. */
+int __fxstat(int version, int fd, struct stat *status);
+int __lxstat(int version, const char *path, struct stat *status);
+
 int fstat(int fd, struct stat *status)
 {
-    return __fxstat(0, fd, status);
+    return __fxstat(KERNEL, fd, status);
+}
+
+int lstat(const char *path, struct stat *status)
+{
+    return __lxstat(KERNEL, path, status);
 }
