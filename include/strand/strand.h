@@ -221,7 +221,8 @@ STRAND_API int strand_wake(strand_id id);
 STRAND_API int strand_defer(void (*fn)(void *), void *arg);
 
 /** A key is process-wide, from strand_key_create (any thread, -EAGAIN after 1,024); a strand's
- * value for it is NULL until set. `destroy` (may be NULL) gets what is not NULL at a strand's end. */
+ * value for it is NULL until set. `destroy` (may be NULL) gets what is not NULL at a strand's
+ * end. */
 typedef uint32_t strand_key;
 /** A new key, see strand_key. */
 STRAND_API int strand_key_create(void (*destroy)(void *), strand_key *key);
