@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` puts under a prefix that may be moved afterwards: the header, the shared and
-# the static library, strandConfig.cmake (strand::strand, strand::strand_static), strand.pc, and the
-# reference if it was made. Components: strand-runtime is what a program needs, strand-development
-# the rest.
+# What `cmake --install` puts under a prefix that may be moved afterwards: the header, both
+# libraries, strandConfig.cmake (strand::strand, strand::strand_static), strand.pc, and the reference
+# if it was made. Components: strand-runtime is what a program needs, strand-development the rest.
 if(NOT STRAND_INSTALL)
     return()
 endif()
@@ -12,7 +11,7 @@ set(STRAND_INSTALL_REFUSAL "")
 if(WIN32)
     set(STRAND_INSTALL_REFUSAL "on Windows there is only the context switch")
 elseif(STRAND_SANITIZE)
-    set(STRAND_INSTALL_REFUSAL "this build has STRAND_SANITIZE=${STRAND_SANITIZE}, which every program linked to it would need too")
+    set(STRAND_INSTALL_REFUSAL "this build has STRAND_SANITIZE=${STRAND_SANITIZE}, which its users would need too")
 elseif(STRAND_KQUEUE_LIBRARY)
     get_target_property(imported ${STRAND_KQUEUE_LIBRARY} IMPORTED)
     if(NOT imported)
@@ -20,7 +19,8 @@ elseif(STRAND_KQUEUE_LIBRARY)
     endif()
 endif()
 if(STRAND_INSTALL_REFUSAL)
-    install(CODE "message(FATAL_ERROR \"strand: not installed: ${STRAND_INSTALL_REFUSAL}\")" ALL_COMPONENTS)
+    install(CODE "message(FATAL_ERROR \"strand: not installed: ${STRAND_INSTALL_REFUSAL}\")"
+        ALL_COMPONENTS)
     return()
 endif()
 
@@ -29,10 +29,15 @@ set(config_folder ${CMAKE_INSTALL_LIBDIR}/cmake/strand)
 set(generated ${PROJECT_BINARY_DIR}/package)
 
 # Built with the Java glue or without: to a C program it is the same library. The glue adds two
-# exported names that only a JVM looks for, and nothing that has to be linked.
+# exported names that only a JVM looks for, and nothing that has to be linked. The JVM loads it by
+# its bare name, which otherwise only linkers need.
+set(namelink strand-development)
+if(STRAND_JNI)
+    set(namelink strand-runtime)
+endif()
 install(TARGETS strand strand_static EXPORT strandTargets
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
-        COMPONENT strand-runtime NAMELINK_COMPONENT strand-development
+        COMPONENT strand-runtime NAMELINK_COMPONENT ${namelink}
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT strand-development)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/strand DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
     COMPONENT strand-development FILES_MATCHING PATTERN "*.h")
