@@ -23,12 +23,12 @@ import org.cemlang.strand.Strands;
  * Chat [--idle SECONDS] [ADDRESS]    by default 127.0.0.1:7000, and 300 s of silence
  * </pre>
  *
- * SIGTERM and SIGINT end it: what has arrived is still passed on, and everyone is told. It ends with 2
- * when it could not begin.
+ * SIGTERM and SIGINT end it: what has arrived is still passed on, and everyone is told. Exit status: 1
+ * when it cannot listen or accept, 2 when it was called wrongly.
  */
 public final class Chat {
     private static final int FAILED = 1;
-    private static final int REFUSED = 2;
+    private static final int WRONG_USE = 2;
 
     private static final int LONGEST_LINE = 2_000;
     /** Lines that may wait for one who does not read. */
@@ -38,12 +38,14 @@ public final class Chat {
     private static final String NAME = "[A-Za-z0-9_-]{1,20}";
     private static final String HELP = "/join ROOM, /nick NAME, /who, /quit";
 
+    private final Scheduler scheduler;
     private final Duration idle;
     private final Set<Member> members = new LinkedHashSet<>();
     private boolean closing;
     private int status;
 
-    private Chat(Duration idle) {
+    private Chat(Scheduler scheduler, Duration idle) {
+        this.scheduler = scheduler;
         this.idle = idle;
     }
 
@@ -75,7 +77,7 @@ public final class Chat {
                 return;
             }
             try {
-                Strands.spawn("to " + name, this::write);
+                Strands.spawn(this::write);
                 writing = true;
             } catch (RejectedExecutionException stop) {
                 // The member's own strand writes it, as one of its last.
@@ -244,29 +246,17 @@ public final class Chat {
     private void listen(String address) {
         try (LineServer server = LineServer.listen(address)) {
             System.err.println("listening on " + server.address());
-            Strand clock = Strands.spawn("clock", this::dismissTheSilent);
-            accept(server);
-            clock.cancel();
-        } catch (IOException e) {
-            complain(e, REFUSED);
-        }
-    }
-
-    private void accept(LineServer server) {
-        for (;;) {
-            try {
+            Strands.spawn("clock", this::dismissTheSilent);
+            for (;;) {
                 LineStream connection = server.accept();
-                try {
-                    Strands.spawn("guest", () -> serve(connection));
-                } catch (RejectedExecutionException stop) {
-                    connection.close();
-                }
-            } catch (InterruptedIOException stop) {
-                return;
-            } catch (IOException e) {
-                complain(e, FAILED);
-                return;
+                Strands.spawn("guest", () -> serve(connection));
             }
+        } catch (InterruptedIOException | RejectedExecutionException stop) {
+            // Every strand is told, this one too.
+        } catch (IOException e) {
+            System.err.println("chat: " + e.getMessage());
+            status = FAILED;
+            scheduler.stop();
         }
     }
 
@@ -287,32 +277,28 @@ public final class Chat {
         }
     }
 
-    private void complain(Exception about, int becomes) {
-        System.err.println("chat: " + about.getMessage());
-        status = becomes;
-    }
-
     // ---- The program ---------------------------------------------------------------------------
 
-    private int run(String address) {
+    private static int run(String address, Duration idle) {
         try (Scheduler scheduler = Scheduler.open()) {
-            scheduler.spawn("listener", () -> listen(address));
+            Chat chat = new Chat(scheduler, idle);
+            scheduler.spawn("listener", () -> chat.listen(address));
             scheduler.run();
+            return chat.status;
         }
-        return status;
     }
 
     public static void main(String[] words) {
         boolean timed = words.length >= 2 && words[0].equals("--idle");
         int first = timed ? 2 : 0;
         String seconds = timed ? words[1] : "300";
-        if (words.length > first + 1 || !seconds.matches("[1-9][0-9]{0,5}")
-                || words.length > first && words[first].startsWith("-")) {
-            System.err.println("usage: chat [--idle SECONDS] [ADDRESS]");
-            System.exit(REFUSED);
-        }
         String address = words.length > first ? words[first] : "127.0.0.1:7000";
-        int status = new Chat(Duration.ofSeconds(Long.parseLong(seconds))).run(address);
+        if (words.length > first + 1 || address.startsWith("-")
+                || !seconds.matches("[1-9][0-9]{0,5}")) {
+            System.err.println("usage: chat [--idle SECONDS] [ADDRESS]");
+            System.exit(WRONG_USE);
+        }
+        int status = run(address, Duration.ofSeconds(Long.parseLong(seconds)));
         if (status != 0) {
             System.exit(status);
         }
