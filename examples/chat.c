@@ -4,7 +4,7 @@
  *
  *     chat [--idle SECONDS] [ADDRESS]    by default 127.0.0.1:7000, and 300 s of silence
  *
- * SIGTERM and SIGINT end it: what has arrived is still passed on, and everyone is told. Exit status:
+ * SIGTERM and SIGINT end it: what was passed on still goes out, and everyone is told. Exit status:
  * 1 when it cannot listen or accept, 2 when it was called wrongly.
  */
 #include <errno.h>
