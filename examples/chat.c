@@ -148,8 +148,18 @@ static __attribute__((format(printf, 2, 3))) void tell(const struct member *from
 
 static int is_name(const char *text)
 {
-    size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    size_t length = 0;
+    while (text[length] && strchr(letters, text[length]))
+        length++;
     return length >= 1 && length <= LONGEST_NAME && !text[length];
+}
+
+/* `from` is a name. */
+static void copy_name(char *to, const char *from)
+{
+    memcpy(to, from, strlen(from) + 1);
 }
 
 static int may_have(struct member *member, const char *name)
@@ -171,8 +181,8 @@ static void introduce(struct member *member, const char *name)
 {
     if (!may_have(member, name))
         return;
-    strcpy(member->name, name);
-    strcpy(member->room, "lobby");
+    copy_name(member->name, name);
+    copy_name(member->room, "lobby");
     say(member, "* welcome, %s: %s", name, HELP);
     tell(member, "* %s has come", name);
 }
@@ -182,7 +192,7 @@ static void rename_member(struct member *member, const char *name)
     if (!may_have(member, name))
         return;
     tell(member, "* %s is now %s", member->name, name);
-    strcpy(member->name, name);
+    copy_name(member->name, name);
     say(member, "* you are now %s", name);
 }
 
@@ -193,7 +203,7 @@ static void join_room(struct member *member, const char *room)
         return;
     }
     tell(member, "* %s has gone to %s", member->name, room);
-    strcpy(member->room, room);
+    copy_name(member->room, room);
     say(member, "* you are in %s", room);
     tell(member, "* %s has come", member->name);
 }
@@ -201,16 +211,15 @@ static void join_room(struct member *member, const char *room)
 static void list_room(struct member *member)
 {
     char text[LONGEST_LINE];
-    int length = snprintf(text, sizeof text, "* in %s:", member->room);
-    const char *before = " ";
+    const char *before = ": ";
+    size_t length = (size_t)snprintf(text, sizeof text, "* in %s", member->room);
     for (struct member *other = members; other; other = other->next) {
-        if (strcmp(other->room, member->room) != 0 ||
-            (size_t)length + LONGEST_NAME + 3 > sizeof text)
+        if (strcmp(other->room, member->room) != 0 || length + LONGEST_NAME + 3 > sizeof text)
             continue;
-        length += sprintf(text + length, "%s%s", before, other->name);
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", before, other->name);
         before = ", ";
     }
-    send_text(member, text, (size_t)length);
+    send_text(member, text, length);
 }
 
 static void obey(struct member *member, char *line)
