@@ -23,8 +23,8 @@ import org.cemlang.strand.Strands;
  * Chat [--idle SECONDS] [ADDRESS]    by default 127.0.0.1:7000, and 300 s of silence
  * </pre>
  *
- * SIGTERM and SIGINT end it: what was passed on still goes out, and everyone is told. Exit status: 1
- * when it cannot listen or accept, 2 when it was called wrongly.
+ * SIGTERM and SIGINT end it: what was passed on still goes out, and everyone is told. Exit status:
+ * 1 when it cannot listen or accept, 2 when it was called wrongly.
  */
 public final class Chat {
     private static final int FAILED = 1;

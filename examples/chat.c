@@ -216,7 +216,8 @@ static void list_room(struct member *member)
     for (struct member *other = members; other; other = other->next) {
         if (strcmp(other->room, member->room) != 0 || length + LONGEST_NAME + 3 > sizeof text)
             continue;
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", before, other->name);
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%s%s", before, other->name);
         before = ", ";
     }
     send_text(member, text, length);
