@@ -22,6 +22,7 @@ enum { MOST_WAITING = 500 };      /* lines, for one who does not read */
 
 #define SECOND INT64_C(1000000000)
 static const int64_t GOODBYE_NS = SECOND / 10;      /* what the last lines to someone may take */
+static const int64_t GRACE_NS = 5 * SECOND;         /* what all goodbyes may, on a busy machine */
 static const char HELP[] = "/join ROOM, /nick NAME, /who, /quit";
 
 struct line {
@@ -423,7 +424,8 @@ static const char *parse_options(int count, char **words)
 int main(int count, char **words)
 {
     const char *address = parse_options(count, words);
-    int status = strand_scheduler_init(NULL, &scheduler);
+    const struct strand_scheduler_options options = {.size = sizeof options, .grace_ns = GRACE_NS};
+    int status = strand_scheduler_init(&options, &scheduler);
     if (status == 0)
         status = strand_spawn(scheduler, listen_on, (void *)address, NULL);
     if (status < 0) {
