@@ -32,7 +32,7 @@ set(new ${exported})
 list(REMOVE_ITEM new ${listed})
 foreach(symbol IN LISTS gone)
     message("${symbol} is listed and not exported: programs linked to it would not start. Put it back"
-        " (STRAND_API in strand.h); take it off the list only with a new major version.")
+        " (STRAND_API in strand.h); take it off the list only with a new soname.")
 endforeach()
 foreach(symbol IN LISTS new)
     message("${symbol} is exported and not listed: add it to the list when it is meant for everybody,"

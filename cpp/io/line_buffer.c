@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "line_buffer.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A part of a line that waits and is shorter than this moves to a block of its own size. */
 #define REST_BYTES (STRAND_BUFFER_BYTES / 4)
@@ -39,9 +37,7 @@ static void drop_all(struct strand_line_buffer *b)
 /* Whether the rest of the long line was passed; if not, all that is here belongs to it. */
 static bool skip_to_newline(struct strand_line_buffer *b)
 {
-    const char *newline = NULL;
-    if (b->scanned < b->end)
-        newline = memchr(b->bytes + b->scanned, '\n', b->end - b->scanned);
+    const char *newline = strand_line_buffer_find(b);
     if (!newline) {
         drop_all(b);
         return false;
@@ -78,25 +74,8 @@ int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *li
     if (b->skipping && !skip_to_newline(b))
         return b->ended ? 0 : -EAGAIN;
 
-    const char *newline = NULL;
-    if (b->scanned < b->end)
-        newline = memchr(b->bytes + b->scanned, '\n', b->end - b->scanned);
-    if (!newline) {
-        b->scanned = b->end;
-        return next_unended(b, line);
-    }
-    const char *text = b->bytes + b->start;
-    size_t length = (size_t)(newline - text);
-    b->start = b->scanned = b->start + length + 1;
-
-    line->ending = STRAND_ENDING_LF;
-    if (length > 0 && newline[-1] == '\r') {
-        length--;
-        line->ending = STRAND_ENDING_CRLF;
-    }
-    line->text = text;
-    line->length = length;
-    return length > b->limit ? -E2BIG : 1;
+    const char *newline = strand_line_buffer_find(b);
+    return newline ? strand_line_buffer_cut(b, newline, line) : next_unended(b, line);
 }
 
 size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t size)

@@ -12,8 +12,10 @@
 #ifndef STRAND_IO_LINE_BUFFER_H
 #define STRAND_IO_LINE_BUFFER_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <strand/strand.h>
 
@@ -41,6 +43,34 @@ void strand_line_buffer_close(struct strand_line_buffer *b);
  * more bytes are needed; -E2BIG: a line over the limit, once; what is left of it will be skipped.
  */
 int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line);
+
+/* Where the next line ends; or NULL, and then all that is here was scanned. */
+static inline const char *strand_line_buffer_find(struct strand_line_buffer *b)
+{
+    size_t from = b->scanned;
+    b->scanned = b->end;
+    if (from == b->end)
+        return NULL;
+    return (const char *)memchr(b->bytes + from, '\n', b->end - from);
+}
+
+/* Takes the line up to that newline, which find gave: 1, or -E2BIG. */
+static inline int strand_line_buffer_cut(struct strand_line_buffer *b, const char *newline,
+                                         struct strand_line *line)
+{
+    const char *text = b->bytes + b->start;
+    size_t length = (size_t)(newline - text);
+    b->start = b->scanned = b->start + length + 1;
+
+    line->ending = STRAND_ENDING_LF;
+    if (length > 0 && newline[-1] == '\r') {
+        length--;
+        line->ending = STRAND_ENDING_CRLF;
+    }
+    line->text = text;
+    line->length = length;
+    return length > b->limit ? -E2BIG : 1;
+}
 
 /* Moves up to size bytes out of it, lines or not. */
 size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t size);
