@@ -10,8 +10,12 @@ import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -105,10 +109,102 @@ final class LineServerTest {
     }
 
     @Test
+    void shouldListenAtAName() {
+        try (Support.Crew crew = new Support.Crew()) {
+            echoTo(crew, "localhost:0", 10);
+        }
+    }
+
+    @Test
+    void shouldNameTheHostThatNobodyCanListenAt() {
+        Support.inStrand(() -> {
+            IOException thrown = assertThrows(
+                    IOException.class, () -> LineServer.listen("no-such-host.invalid:0"));
+            assertTrue(thrown.getMessage().startsWith("no-such-host.invalid:0: "),
+                    thrown.getMessage());
+            assumeFalse(thrown.getMessage().endsWith(": Network is unreachable"),
+                    "no name server answers");
+            assertInstanceOf(UnknownHostException.class, thrown);
+            return true;
+        });
+    }
+
+    /** The name may be found before the strand would wait, and then the interrupt stays. */
+    @Test
+    void shouldStopLookingUpANameWhenInterrupted() {
+        Support.inStrand(() -> {
+            InterruptedIOException ended = null;
+            for (int i = 0; i < 100 && ended == null; i++) {
+                Thread.currentThread().interrupt();
+                try {
+                    LineServer.listen("localhost:0").close();
+                } catch (InterruptedIOException interrupted) {
+                    ended = interrupted;
+                }
+                assertEquals(ended == null, Thread.interrupted());
+            }
+            assertEquals("localhost:0: interrupted", ended.getMessage());
+            LineServer.listen("localhost:0").close();
+            return true;
+        });
+    }
+
+    /** Looking it up takes a strand that parks. */
+    @Test
+    void shouldRefuseANameOutsideAStrand() {
+        IOException thrown = assertThrows(IOException.class, () -> LineServer.listen("localhost:0"));
+        assertTrue(thrown.getMessage().startsWith("localhost:0: "), thrown.getMessage());
+    }
+
+    /** How many may connect before anyone accepts, twenty at most. */
+    private static int waiting(LineServer server) throws IOException {
+        List<LineStream> peers = new ArrayList<>();
+        try {
+            while (peers.size() < 20) {
+                peers.add(LineStream.connect(server.address(), Duration.ofMillis(50)));
+            }
+        } catch (SocketTimeoutException full) {
+            // as it should be
+        }
+        for (LineStream peer : peers) {
+            peer.close();
+        }
+        return peers.size();
+    }
+
+    @Test
+    void shouldLetNoMoreConnectionsWaitThanItsBacklog(@TempDir Path folder) {
+        Support.inStrand(() -> {
+            try (LineServer few = LineServer.listen("unix:" + folder.resolve("few"), 2);
+                    LineServer many = LineServer.listen("unix:" + folder.resolve("many"), 0)) {
+                int fit = waiting(few);
+                assertTrue(fit == 2 || fit == 3, "backlog 2 lets " + fit + " wait");
+                assertEquals(20, waiting(many));
+            }
+            return true;
+        });
+    }
+
+    @Test
+    void shouldPassItsBacklogOnOutsideAStrandToo(@TempDir Path folder) throws Exception {
+        try (LineServer few = LineServer.listen("unix:" + folder.resolve("few"), 2)) {
+            AtomicReference<Integer> fit = new AtomicReference<>();
+            Strands.spawn(Support.body(() -> fit.set(waiting(few))));
+            Strands.run();
+            assertTrue(fit.get() == 2 || fit.get() == 3, "backlog 2 lets " + fit + " wait");
+        }
+    }
+
+    @Test
+    void shouldRefuseANegativeBacklog() {
+        assertThrows(IllegalArgumentException.class, () -> LineServer.listen("127.0.0.1:0", -1));
+    }
+
+    @Test
     void shouldNameTheAddressThatCannotBeHad() {
         Support.inStrand(() -> {
             try (LineServer server = LineServer.listen("127.0.0.1:0")) {
-                for (String bad : new String[] {"nonsense", "127.0.0.1:70000", "localhost:1",
+                for (String bad : new String[] {"nonsense", "127.0.0.1:70000",
                         server.address(), "x".repeat(1_000), "127.0.0.1:0\0"}) {
                     IOException thrown =
                             assertThrows(IOException.class, () -> LineServer.listen(bad));
