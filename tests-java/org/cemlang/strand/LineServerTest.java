@@ -35,6 +35,9 @@ final class LineServerTest {
             }
         });
         crew.spawn("client", () -> {
+            while (server.get() == null) {
+                Strands.yield();     // its name is being looked up
+            }
             try (LineStream peer = LineStream.connect(server.get().address())) {
                 for (int i = 0; i < lines; i++) {
                     peer.writeLine("line " + i);
