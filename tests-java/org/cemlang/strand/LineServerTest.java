@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,17 +99,23 @@ final class LineServerTest {
     void shouldNameTheHostThatIsNone() {
         String longest = ("x".repeat(48) + ".").repeat(5) + "invalid.";
         assertEquals(253, longest.length());
-        Support.inStrand(() -> {
-            for (String name : new String[] {"no-such-host.invalid", longest}) {
-                IOException thrown = assertThrows(
-                        IOException.class, () -> LineStream.connect(name + ":1"));
-                assertTrue(thrown.getMessage().startsWith(name + ":1: "), thrown.getMessage());
-                assumeFalse(thrown.getMessage().endsWith(": Network is unreachable"),
-                        "no name server answers");
-                assertInstanceOf(UnknownHostException.class, thrown);
-            }
-            return true;
-        });
+        for (String name : new String[] {"no-such-host.invalid", longest}) {
+            assertNamesNoHost(name + ":1", LineStream::connect);
+        }
+    }
+
+    private interface Use {
+        AutoCloseable open(String address) throws IOException;
+    }
+
+    /** Skips outside the strand: in it, that would be a failure of the strand's. */
+    private static void assertNamesNoHost(String address, Use use) {
+        IOException thrown = Support.inStrand(
+                () -> assertThrows(IOException.class, () -> use.open(address)));
+        assertTrue(thrown.getMessage().startsWith(address + ": "), thrown.getMessage());
+        assumeFalse(thrown.getMessage().endsWith(": Network is unreachable"),
+                "no name server answers");
+        assertInstanceOf(UnknownHostException.class, thrown);
     }
 
     @Test
@@ -120,36 +127,54 @@ final class LineServerTest {
 
     @Test
     void shouldNameTheHostThatNobodyCanListenAt() {
+        assertNamesNoHost("no-such-host.invalid:0", LineServer::listen);
+    }
+
+    /** The name may be found before the strand would wait, and then the interrupt stays. */
+    private static InterruptedIOException interruptedLookup() throws IOException {
+        InterruptedIOException ended = null;
+        for (int i = 0; i < 100 && ended == null; i++) {
+            Thread.currentThread().interrupt();
+            try {
+                LineServer.listen("localhost:0").close();
+            } catch (InterruptedIOException interrupted) {
+                ended = interrupted;
+            }
+            assertEquals(ended == null, Thread.interrupted());
+        }
+        return ended;
+    }
+
+    @Test
+    void shouldStopLookingUpANameWhenInterrupted() {
         Support.inStrand(() -> {
-            IOException thrown = assertThrows(
-                    IOException.class, () -> LineServer.listen("no-such-host.invalid:0"));
-            assertTrue(thrown.getMessage().startsWith("no-such-host.invalid:0: "),
-                    thrown.getMessage());
-            assumeFalse(thrown.getMessage().endsWith(": Network is unreachable"),
-                    "no name server answers");
-            assertInstanceOf(UnknownHostException.class, thrown);
+            assertEquals("localhost:0: interrupted", interruptedLookup().getMessage());
+            LineServer.listen("localhost:0").close();
             return true;
         });
     }
 
-    /** The name may be found before the strand would wait, and then the interrupt stays. */
+    /** What it has given up would be why it waits, or the name, once found, what wakes it. */
     @Test
-    void shouldStopLookingUpANameWhenInterrupted() {
-        Support.inStrand(() -> {
-            InterruptedIOException ended = null;
-            for (int i = 0; i < 100 && ended == null; i++) {
-                Thread.currentThread().interrupt();
-                try {
-                    LineServer.listen("localhost:0").close();
-                } catch (InterruptedIOException interrupted) {
-                    ended = interrupted;
+    void shouldParkForSomethingElseAfterAnInterruptedLookup() {
+        Support.onlyMounted();
+        AtomicReference<Thread> parked = new AtomicReference<>();
+        AtomicReference<String> dump = new AtomicReference<>();
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("parked", () -> {
+                interruptedLookup();
+                parked.set(Thread.currentThread());
+                while (dump.get() == null) {
+                    LockSupport.park();
                 }
-                assertEquals(ended == null, Thread.interrupted());
-            }
-            assertEquals("localhost:0: interrupted", ended.getMessage());
-            LineServer.listen("localhost:0").close();
-            return true;
-        });
+            });
+            crew.spawn("dumper", () -> {
+                dump.set(crew.scheduler.dump());
+                LockSupport.unpark(parked.get());
+            });
+            crew.run();
+        }
+        assertTrue(dump.get().contains(" \"parked\" hosted parked\n"), dump.get());
     }
 
     /** Looking it up takes a strand that parks. */
