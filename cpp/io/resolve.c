@@ -63,3 +63,25 @@ void strand_resolve_end(struct strand_resolving *r)
     free(r->name);
     *r = (struct strand_resolving){0};
 }
+
+int strand_resolve_create(const char *text, struct strand_resolving **out)
+{
+    struct strand_resolving *r = malloc(sizeof *r);
+    if (!r)
+        return -ENOMEM;
+    int status = strand_resolve_begin(r, text);
+    if (status < 0) {
+        strand_resolve_end(r);
+        free(r);
+        return status;
+    }
+    *out = r;
+    return 0;
+}
+
+void strand_resolve_destroy(struct strand *self, struct strand_resolving *r)
+{
+    strand_wait_done(self);
+    strand_resolve_end(r);
+    free(r);
+}

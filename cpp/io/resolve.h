@@ -27,4 +27,8 @@ int strand_resolve_next(struct strand_resolving *r, struct strand_address *out);
 /* At any time after begin, also when that failed. */
 void strand_resolve_end(struct strand_resolving *r);
 
+/* Begins one on the heap: 0, -ENOMEM, or as begin. destroy ends it, which disarms self. */
+int strand_resolve_create(const char *text, struct strand_resolving **out);
+void strand_resolve_destroy(struct strand *self, struct strand_resolving *r);
+
 #endif

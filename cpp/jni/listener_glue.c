@@ -5,6 +5,7 @@
 
 #include "glue.h"
 #include "listener.h"
+#include "resolve.h"
 
 /* More than the longest address: a name of 253 bytes, a colon, a port and a NUL. The path behind
  * "unix:" has at most 107. */
@@ -30,6 +31,34 @@ static jlong listen_on(JNIEnv *env, jclass class, jlong scheduler, jbyteArray ad
     if (status == 0)
         status = strand_listener_create(strand_jni_pointer(scheduler), text, backlog, &listener);
     return strand_jni_handle(status, listener);
+}
+
+static jlong begin_listen(JNIEnv *env, jclass class, jbyteArray address)
+{
+    (void)class;
+    char text[ADDRESS_BYTES];
+    struct strand_resolving *names = NULL;
+    int status = address_text(env, address, text);
+    if (status == 0)
+        status = strand_resolve_create(text, &names);
+    return strand_jni_handle(status, names);
+}
+
+static jlong listen_step(JNIEnv *env, jclass class, jlong self, jlong names, jint backlog)
+{
+    (void)env, (void)class;
+    strand_listener *listener = NULL;
+    int status = strand_listen_step(strand_jni_pointer(self), strand_jni_pointer(names), backlog,
+                                    &listener);
+    if (status != -EAGAIN)
+        strand_resolve_destroy(strand_jni_pointer(self), strand_jni_pointer(names));
+    return strand_jni_handle(status, listener);
+}
+
+static void abandon_listen(JNIEnv *env, jclass class, jlong self, jlong names)
+{
+    (void)env, (void)class;
+    strand_resolve_destroy(strand_jni_pointer(self), strand_jni_pointer(names));
 }
 
 static jbyteArray listener_name(JNIEnv *env, jclass class, jlong listener)
@@ -90,6 +119,9 @@ static void abandon_connect(JNIEnv *env, jclass class, jlong self, jlong connect
 
 static const JNINativeMethod methods[] = {
     {"listen", "(J[BI)J", (void *)listen_on},
+    {"beginListen", "([B)J", (void *)begin_listen},
+    {"listenStep", "(JJI)J", (void *)listen_step},
+    {"abandonListen", "(JJ)V", (void *)abandon_listen},
     {"listenerAddress", "(J)[B", (void *)listener_name},
     {"acceptStep", "(JJJ)J", (void *)accept_step},
     {"giveUpAccept", "(JJ)V", (void *)give_up_accept},

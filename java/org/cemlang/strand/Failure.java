@@ -36,8 +36,8 @@ final class Failure {
         return new IOException(where + ": " + Errno.text(status));
     }
 
-    /** Of a connection to that address. */
-    static IOException connect(long status, String address) {
+    /** Of a connection to that address, or a listener on it. */
+    static IOException at(long status, String address) {
         return status == Errno.NO_SUCH_NAME
                 ? new UnknownHostException(address + ": no host has that name")
                 : io(status, address);

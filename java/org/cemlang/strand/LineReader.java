@@ -10,7 +10,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** A stream's way in: lines from its buffer, decoded whole, so that no reading cuts a character. */
-final class LineReader {
+final class LineReader implements LineStream.Step {
     private static final LineStream.Ending[] ENDINGS = LineStream.Ending.values();
 
     private final LineStream stream;
@@ -78,7 +78,7 @@ final class LineReader {
         ByteBuffer fields = stream.fields();
         long got = scheduler.memory().takeLine(fields, scheduler.line.bytes);
         if (got == StreamMemory.NOT_HERE) {
-            got = ask(self, fields);
+            got = fetch(self);
             if (got == Native.END) {
                 ending = LineStream.Ending.NONE;
                 return -1;
@@ -88,13 +88,11 @@ final class LineReader {
         return (int) (got >>> 2);
     }
 
-    private long ask(Strand self, ByteBuffer fields) throws IOException {
+    private long fetch(Strand self) throws IOException {
         long handle = stream.handle();
-        long deadlineNs = stream.deadline();
-        long got;
-        while ((got = readLineStep(self, handle, deadlineNs)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(fields);
-            stream.await(self, handle);
+        long got = ask(self.control, handle, stream.deadline());
+        if (got == Errno.AGAIN) {
+            got = stream.await(self, handle, this);
         }
         if (got != Native.END) {
             stream.check(got);
@@ -103,9 +101,9 @@ final class LineReader {
     }
 
     /** Asked for anew each time: while this strand waited, others may have got a larger array. */
-    private long readLineStep(Strand self, long handle, long deadlineNs) {
+    @Override
+    public long ask(long self, long handle, long deadlineNs) {
         byte[] bytes = scheduler.line.bytes;
-        return Native.readLineStep(
-                self.control, handle, deadlineNs, bytes, bytes.length, scheduler.line);
+        return Native.readLineStep(self, handle, deadlineNs, bytes, bytes.length, scheduler.line);
     }
 }

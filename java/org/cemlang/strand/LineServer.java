@@ -19,6 +19,9 @@ import java.time.Duration;
  * any thread may {@link #close} it.
  */
 public final class LineServer implements AutoCloseable {
+    private static final Strand.GivingUp ABANDONING = Native::abandonListen;
+    private static final Strand.GivingUp GIVING_UP = Native::giveUpAccept;
+
     private final Scheduler scheduler;
     private final String address;
     /** 0 once closed, which another thread's close looks at. */
@@ -33,22 +36,57 @@ public final class LineServer implements AutoCloseable {
     }
 
     /**
-     * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; port 0: any that is free. Numbers
-     * only, no names: looking one up takes a strand that parks, and this may be called where there
-     * is none. In a strand: for its scheduler; elsewhere for the thread's default one.
+     * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; port 0: any that is free. In a strand:
+     * for its scheduler; elsewhere for the thread's default one.
      *
+     * <p>In a strand also "name:7000": the name is looked up on a thread of its own while the strand
+     * parks, and the first of its addresses that can be had is listened on.
+     *
+     * @throws java.net.UnknownHostException if no host has that name
+     * @throws InterruptedIOException if interrupted while the name is looked up, which clears the
+     *     interrupt status, or if the strand is canceled
      * @throws IOException that names the address, if it is none, in use, or not to be had
      */
     public static LineServer listen(String address) throws IOException {
+        return listen(address, 0);
+    }
+
+    /**
+     * As {@link #listen(String)}, where {@code backlog} connections that nobody has accepted yet may
+     * wait; 0: as many as the system allows.
+     *
+     * @throws IOException as {@link #listen(String)}
+     * @throws IllegalArgumentException if backlog is negative
+     */
+    public static LineServer listen(String address, int backlog) throws IOException {
+        if (backlog < 0) {
+            throw new IllegalArgumentException("backlog is negative: " + backlog);
+        }
+        Strand self = Engine.CHOSEN.current();
         Scheduler scheduler = Strands.scheduler();
         byte[] text = address.getBytes(StandardCharsets.UTF_8);
-        long made = scheduler.make(core -> Native.listen(core, text, 0));
+        long made = self == null
+                ? scheduler.make(core -> Native.listen(core, text, backlog))
+                : listenIn(self, text, backlog, address);
         if (made < 0) {
-            throw Failure.io(made, address);
+            throw Failure.at(made, address);
         }
         byte[] bound = Native.listenerAddress(made);
         return new LineServer(scheduler, made,
                 bound == null ? address : new String(bound, StandardCharsets.UTF_8));
+    }
+
+    private static long listenIn(Strand self, byte[] text, int backlog, String address)
+            throws InterruptedIOException {
+        long names = Native.beginListen(text);
+        if (names < 0) {
+            return names;
+        }
+        long made;
+        while ((made = Native.listenStep(self.control, names, backlog)) == Errno.AGAIN) {
+            self.await(names, ABANDONING, address);
+        }
+        return made;
     }
 
     /** The address it listens on, with the port that port 0 became. */
@@ -75,7 +113,7 @@ public final class LineServer implements AutoCloseable {
         long stream;
         while ((stream = Native.acceptStep(self.control, listener, deadlineNs))
                 == Errno.AGAIN) {
-            await(self, listener);
+            self.await(listener, GIVING_UP, address);
         }
         if (stream < 0) {
             throw Failure.io(stream, address);
@@ -126,21 +164,6 @@ public final class LineServer implements AutoCloseable {
     @Override
     public String toString() {
         return "LineServer[" + address + "]";
-    }
-
-    /** Parks in the step; gives it up when that cannot go on, so that the next one comes in. */
-    private void await(Strand self, long listener) throws InterruptedIOException {
-        boolean resumed;
-        try {
-            resumed = self.await();
-        } catch (Throwable cannotPark) {
-            Native.giveUpAccept(self.control, listener);
-            throw cannotPark;
-        }
-        if (!resumed) {
-            Native.giveUpAccept(self.control, listener);
-            throw Failure.interruptedIo(address);
-        }
     }
 
     private Strand strand() {

@@ -34,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * java.nio.channels.AsynchronousCloseException} when the stream is closed meanwhile, or was before.
  */
 public final class LineStream implements AutoCloseable {
+    private static final Strand.GivingUp GIVING_UP = Native::giveUp;
+
     private final Scheduler scheduler;
     private final String where;
     /** 0 once closed, which another thread's close looks at. */
@@ -358,18 +360,23 @@ public final class LineStream implements AutoCloseable {
         }
     }
 
-    /** Parks in a step; gives the operation up when that cannot go on. */
-    void await(Strand self, long stream) throws InterruptedIOException {
-        boolean resumed;
-        try {
-            resumed = self.await();
-        } catch (Throwable cannotPark) {
-            Native.giveUp(self.control, stream);
-            throw cannotPark;
-        }
-        if (!resumed) {
-            Native.giveUp(self.control, stream);
-            throw Failure.interruptedIo(where);
-        }
+    /** A step, with what it works on; see {@link Native}. */
+    interface Step {
+        long ask(long self, long stream, long deadlineNs);
+    }
+
+    /**
+     * Goes on with a step that has just said that it must wait: parks and asks it again, until it is
+     * done. Its first call is the caller's own, so that a step which need not wait makes no object.
+     */
+    long await(Strand self, long stream, Step step) throws IOException {
+        ByteBuffer open = fields();
+        long got;
+        do {
+            long deadlineNs = StreamMemory.deadline(open);
+            self.await(stream, GIVING_UP, where);
+            got = step.ask(self.control, stream, deadlineNs);
+        } while (got == Errno.AGAIN);
+        return got;
     }
 }

@@ -6,6 +6,8 @@ import java.nio.ByteBuffer;
 
 /** A stream's way out: behind what waits there already, else by the library. */
 final class LineWriter {
+    private static final LineStream.Step FLUSH = Native::flushStep;
+
     private final LineStream stream;
     private final Scheduler scheduler;
 
@@ -17,12 +19,9 @@ final class LineWriter {
     void flush() throws IOException {
         Strand self = stream.strand();
         long handle = stream.handle();
-        ByteBuffer open = stream.fields();
-        long deadlineNs = stream.deadline();
-        int status;
-        while ((status = Native.flushStep(self.control, handle, deadlineNs)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(open);
-            stream.await(self, handle);
+        long status = Native.flushStep(self.control, handle, stream.deadline());
+        if (status == Errno.AGAIN) {
+            status = stream.await(self, handle, FLUSH);
         }
         stream.check(status);
     }
@@ -53,14 +52,20 @@ final class LineWriter {
             return;
         }
         long handle = stream.handle();
-        long deadlineNs = stream.deadline();
-        int status;
-        while ((status = Native.writeStep(self.control, handle, deadlineNs,
-                        bytes, offset, length, newline)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(open);
-            stream.await(self, handle);
+        long status = Native.writeStep(
+                self.control, handle, stream.deadline(), bytes, offset, length, newline);
+        if (status == Errno.AGAIN) {
+            status = stream.await(self, handle, new ArrayWrite(bytes, offset, length, newline));
         }
         stream.check(status);
+    }
+
+    private record ArrayWrite(byte[] bytes, int offset, int length, boolean newline)
+            implements LineStream.Step {
+        @Override
+        public long ask(long self, long stream, long deadlineNs) {
+            return Native.writeStep(self, stream, deadlineNs, bytes, offset, length, newline);
+        }
     }
 
     private void writeDirect(ByteBuffer from, int offset, int length, boolean newline)
@@ -71,13 +76,19 @@ final class LineWriter {
             return;
         }
         long handle = stream.handle();
-        long deadlineNs = stream.deadline();
-        int status;
-        while ((status = Native.writeDirectStep(self.control, handle, deadlineNs,
-                        from, offset, length, newline)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(open);
-            stream.await(self, handle);
+        long status = Native.writeDirectStep(
+                self.control, handle, stream.deadline(), from, offset, length, newline);
+        if (status == Errno.AGAIN) {
+            status = stream.await(self, handle, new DirectWrite(from, offset, length, newline));
         }
         stream.check(status);
+    }
+
+    private record DirectWrite(ByteBuffer from, int offset, int length, boolean newline)
+            implements LineStream.Step {
+        @Override
+        public long ask(long self, long stream, long deadlineNs) {
+            return Native.writeDirectStep(self, stream, deadlineNs, from, offset, length, newline);
+        }
     }
 }

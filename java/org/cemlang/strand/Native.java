@@ -86,6 +86,9 @@ final class Native {
     static native long ioOf(long scheduler);
 
     static native long listen(long scheduler, byte[] address, int backlog);
+    static native long beginListen(byte[] address);
+    static native long listenStep(long self, long listening, int backlog);
+    static native void abandonListen(long self, long listening);
     static native byte @Nullable [] listenerAddress(long listener);
     static native long acceptStep(long self, long listener, long deadlineNs);
     static native void giveUpAccept(long self, long listener);

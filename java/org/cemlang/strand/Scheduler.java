@@ -3,18 +3,14 @@ package org.cemlang.strand;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.lang.ref.Cleaner;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -34,23 +30,6 @@ import org.jspecify.annotations.Nullable;
  * called from any thread.
  */
 public final class Scheduler implements Executor, AutoCloseable {
-    /** Added to {@link #users} by close. */
-    private static final int CLOSED = Integer.MIN_VALUE / 2;
-    private static final int NUMBERS = 23 + 4 * StackClass.COUNT;
-    private static final int NAMES = 3;
-
-    private final long handle;
-    /** Calls from outside that are inside the core just now; negative once closed. */
-    private final AtomicInteger users = new AtomicInteger();
-    private volatile @Nullable CountDownLatch idle;
-    /** One closes, another waits until it is closed. */
-    private final ReentrantLock closing = new ReentrantLock();
-    /** Whoever takes the core, to run it or while it is idle, waits for another who does. */
-    private final ReentrantLock outside = new ReentrantLock();
-
-    /** Frees schedulers that nobody closed and nobody can reach, such as those of ended threads. */
-    private static final Cleaner CLEANER = Cleaner.create();
-
     private static final VarHandle RUNNING;
 
     static {
@@ -62,6 +41,9 @@ public final class Scheduler implements Executor, AutoCloseable {
         }
     }
 
+    private final Core core;
+    /** One closes, another waits until it is closed. */
+    private final ReentrantLock closing = new ReentrantLock();
     /** Where the lines of this scheduler's streams land. */
     final LineBuffer line = new LineBuffer();
     private @Nullable StreamMemory memory;
@@ -77,18 +59,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     private @Nullable LineStream output;
 
     private Scheduler(long handle) {
-        this.handle = handle;
-        CLEANER.register(this, new Release(handle, users));
-    }
-
-    /** Of what is left when the object is gone: no strand, since each has its scheduler. */
-    private record Release(long handle, AtomicInteger users) implements Runnable {
-        @Override
-        public void run() {
-            if (users.compareAndSet(0, CLOSED)) {
-                Native.shutDown(handle);
-            }
-        }
+        core = new Core(handle);
     }
 
     /** With default options. */
@@ -160,9 +131,9 @@ public final class Scheduler implements Executor, AutoCloseable {
      * when all have ended or the grace period is over. Those left are named on standard error.
      */
     public void stop() {
-        if (enter()) {
-            Native.stop(handle);
-            leave();
+        if (core.enter()) {
+            Native.stop(core.handle());
+            core.leave();
         }
     }
 
@@ -172,15 +143,7 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @throws IllegalStateException when it is closed
      */
     public Stats stats() {
-        long[] numbers = new long[NUMBERS];
-        String[] names = new String[NAMES];
-        enterOpen();
-        int status = Native.stats(handle, numbers, names);
-        leave();
-        if (status < 0) {
-            throw Failure.misuse(status, "stats");
-        }
-        return Stats.of(numbers, names);
+        return Counts.stats(core);
     }
 
     /**
@@ -190,10 +153,10 @@ public final class Scheduler implements Executor, AutoCloseable {
      */
     public String dump() {
         Strand caller = Engine.CHOSEN.current();
-        enterOpen();
+        core.enterOpen();
         byte @Nullable [] text = Native.dump(
-                caller != null && caller.scheduler == this ? caller.control : 0, handle);
-        leave();
+                caller != null && caller.scheduler == this ? caller.control : 0, core.handle());
+        core.leave();
         return text == null ? "" : new String(text, StandardCharsets.UTF_8);
     }
 
@@ -220,19 +183,12 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     private void closeAlone() {
         stop();
-        awaitIdle();
-        if (users.get() >= 0 && hasStrands()) {
-            Native.stop(handle);
+        core.awaitIdle();
+        if (core.isOpen() && lives() > 0) {
+            Native.stop(core.handle());
             drive();
         }
-        int others = users.getAndUpdate(count -> count < 0 ? count : count + CLOSED);
-        if (others < 0) {
-            return;
-        }
-        while (users.get() != CLOSED) {
-            Thread.onSpinWait();
-        }
-        Native.shutDown(handle);
+        core.free();
     }
 
     @Override
@@ -242,9 +198,9 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     // -- for the rest of the package --------------------------------------------------------------
 
-    /** Valid while it runs, and between enter and leave. */
+    /** For its strands, whose turns keep it. */
     long handle() {
-        return handle;
+        return core.handle();
     }
 
     /** Who has a turn, null between turns. Released only: each switch makes two. */
@@ -258,11 +214,11 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** A control block; its scheduler is held meanwhile. */
     long createControl(byte @Nullable [] name) {
-        if (!enter()) {
+        if (!core.enter()) {
             throw new RejectedExecutionException("the scheduler is closed");
         }
-        long made = Native.create(handle, name);
-        leave();
+        long made = Native.create(core.handle(), name);
+        core.leave();
         if (made < 0) {
             throw Failure.spawn(made);
         }
@@ -299,7 +255,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     StreamMemory memory() {
         StreamMemory made = memory;
         if (made == null) {
-            made = new StreamMemory(handle);
+            made = new StreamMemory(core.handle());
             memory = made;
         }
         return made;
@@ -307,24 +263,7 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** Whether it was closed or idle, and then the closing is done; for who is no strand of it. */
     boolean whileIdle(Elsewhere.Closing closing) throws java.io.IOException {
-        if (!enter()) {
-            return true;
-        }
-        outside.lock();
-        try {
-            if (!takeCore("closing from here")) {
-                return false;
-            }
-            try {
-                closing.run();
-            } finally {
-                Native.leave(handle);
-            }
-            return true;
-        } finally {
-            outside.unlock();
-            leave();
-        }
+        return core.whileIdle(closing);
     }
 
     /**
@@ -333,75 +272,31 @@ public final class Scheduler implements Executor, AutoCloseable {
      */
     long make(LongUnaryOperator making) {
         checkUsableHere();
-        if (Engine.CHOSEN.current() != null) {
-            return making.applyAsLong(handle);
-        }
-        enterOpen();
-        outside.lock();
-        try {
-            if (!takeCore("opening from here")) {
-                throw runsElsewhere();
-            }
-            try {
-                return making.applyAsLong(handle);
-            } finally {
-                Native.leave(handle);
-            }
-        } finally {
-            outside.unlock();
-            leave();
-        }
-    }
-
-    /** Whether it is the caller's now, who has the lock; else it runs. */
-    private boolean takeCore(String what) {
-        int status = Native.enter(handle);
-        if (status < 0 && status != Errno.BUSY) {
-            throw Failure.misuse(status, what);
-        }
-        return status == 0;
-    }
-
-    private static IllegalStateException runsElsewhere() {
-        return new IllegalStateException("this scheduler runs on another thread");
-    }
-
-    boolean enter() {
-        int count;
-        do {
-            count = users.get();
-            if (count < 0) {
-                return false;
-            }
-        } while (!users.compareAndSet(count, count + 1));
-        return true;
-    }
-
-    void leave() {
-        users.decrementAndGet();
+        return Engine.CHOSEN.current() != null
+                ? making.applyAsLong(core.handle()) : core.make(making);
     }
 
     long lives() {
-        return number(0);
+        return Counts.live(core);
     }
 
     long switches() {
-        return number(5);
+        return Counts.switches(core);
     }
 
     boolean isOpen() {
-        return users.get() >= 0;
+        return core.isOpen();
     }
 
     /** Only while idle or from its strands, for what makes streams. */
     void checkUsableHere() {
         Strand caller = Engine.CHOSEN.current();
         boolean own = caller != null && caller.scheduler == this;
-        if (!own && idle != null) {
-            throw runsElsewhere();
+        if (!own && core.isRunning()) {
+            throw Core.runsElsewhere();
         }
-        if (users.get() < 0) {
-            throw new IllegalStateException("this scheduler is closed");
+        if (!core.isOpen()) {
+            throw Core.closed();
         }
     }
 
@@ -416,12 +311,6 @@ public final class Scheduler implements Executor, AutoCloseable {
         }
     }
 
-    private void enterOpen() {
-        if (!enter()) {
-            throw new IllegalStateException("this scheduler is closed");
-        }
-    }
-
     private long drive() {
         if (Engine.CHOSEN.current() != null) {
             throw new IllegalStateException("run inside a strand");
@@ -429,9 +318,8 @@ public final class Scheduler implements Executor, AutoCloseable {
         if (Engine.isVirtual(Thread.currentThread())) {
             throw new IllegalStateException("run needs a platform thread");
         }
-        enterOpen();
-        CountDownLatch latch = new CountDownLatch(1);
-        beginRun(latch);
+        core.beginRun();
+        carrier = Thread.currentThread();
         ExitHook.add(this);
         Watchdog.watch(this);
         try {
@@ -440,67 +328,8 @@ public final class Scheduler implements Executor, AutoCloseable {
             Watchdog.unwatch(this);
             ExitHook.remove(this);
             setRunning(null);
-            endRun();
-            leave();
-            latch.countDown();
-        }
-    }
-
-    private void beginRun(CountDownLatch latch) {
-        outside.lock();
-        try {
-            int status = Native.enter(handle);
-            if (status < 0) {
-                leave();
-                throw new IllegalStateException(status == Errno.BUSY
-                        ? "this scheduler runs already" : "run: " + Errno.text(status));
-            }
-            idle = latch;
-            carrier = Thread.currentThread();
-        } finally {
-            outside.unlock();
-        }
-    }
-
-    /** Under the lock: who sees it idle finds the core free. */
-    private void endRun() {
-        outside.lock();
-        try {
             carrier = null;
-            idle = null;
-            Native.leave(handle);
-        } finally {
-            outside.unlock();
-        }
-    }
-
-    private boolean hasStrands() {
-        return lives() > 0;
-    }
-
-    /** One of the stats; 0 once closed. */
-    private long number(int index) {
-        if (!enter()) {
-            return 0;
-        }
-        long[] numbers = new long[NUMBERS];
-        Native.stats(handle, numbers, new String[NAMES]);
-        leave();
-        return numbers[index];
-    }
-
-    private void awaitIdle() {
-        boolean interrupted = false;
-        CountDownLatch latch;
-        while ((latch = idle) != null) {
-            try {
-                latch.await();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+            core.endRun();
         }
     }
 
@@ -602,13 +431,7 @@ public final class Scheduler implements Executor, AutoCloseable {
             long stacksPooled, long stackBytesReserved, long linesIn, long linesOut, long bytesIn,
             long bytesOut, long overlongLines, long acceptBackoffs, long pinnedWaits,
             long segmentsLinked, long segmentsFreed, long stackBytesResident,
-            List<StackClass> stackClasses, String context, String loop, String guards) {
-        private static Stats of(long[] n, String[] names) {
-            return new Stats(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9], n[10],
-                    n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21],
-                    n[22], StackClass.listOf(n, 23), names[0], names[1], names[2]);
-        }
-    }
+            List<StackClass> stackClasses, String context, String loop, String guards) {}
 
     /**
      * Stacks of native strands of one class.
@@ -618,15 +441,5 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @param pooled kept for the next
      * @param trimmed times idle pages of one were given back
      */
-    public record StackClass(long usableBytes, long live, long pooled, long trimmed) {
-        private static final int COUNT = 7;
-
-        private static List<StackClass> listOf(long[] n, int first) {
-            List<StackClass> all = new ArrayList<>(COUNT);
-            for (int at = first; at < first + 4 * COUNT; at += 4) {
-                all.add(new StackClass(n[at], n[at + 1], n[at + 2], n[at + 3]));
-            }
-            return List.copyOf(all);
-        }
-    }
+    public record StackClass(long usableBytes, long live, long pooled, long trimmed) {}
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Objects;
@@ -105,6 +106,30 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
      * @return false if it is interrupted (which clears its status), and then it has not parked
      */
     abstract boolean await();
+
+    /** Ends what a step has begun, for a strand that will not call it again. */
+    interface GivingUp {
+        void giveUp(long self, long operation);
+    }
+
+    /**
+     * As {@link #await()}, in an operation on {@code where}: it is given up when the strand cannot go
+     * on with it, so that the next one comes in.
+     */
+    final void await(long operation, GivingUp givingUp, String where)
+            throws InterruptedIOException {
+        boolean resumed;
+        try {
+            resumed = await();
+        } catch (Throwable cannotPark) {
+            givingUp.giveUp(control, operation);
+            throw cannotPark;
+        }
+        if (!resumed) {
+            givingUp.giveUp(control, operation);
+            throw Failure.interruptedIo(where);
+        }
+    }
 
     /** For a thread that is no strand. Whether this one has ended. */
     abstract boolean joinFromOutside(long deadlineNs) throws InterruptedException;
