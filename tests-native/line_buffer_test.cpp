@@ -197,6 +197,12 @@ TEST_F(LineBuffer, shouldGiveBytesOutWithoutRegardToLines)
     take_lines(&lines);
     EXPECT_EQ(lines, (Lines{"e|1", "two|1"}));
     EXPECT_EQ(strand_line_buffer_take(&buffer, bytes, sizeof bytes), 0u);
+
+    feed("cr\r\n", 4);
+    EXPECT_EQ(strand_line_buffer_take(&buffer, bytes, 3), 3u);
+    lines.clear();
+    take_lines(&lines);
+    EXPECT_EQ(lines, (Lines{"|1"})) << "the CR has been taken";
     strand_line_buffer_close(&buffer);
 }
 

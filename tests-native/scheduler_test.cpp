@@ -224,6 +224,21 @@ TEST_F(Park, shouldConsumeAWakeThatCameBefore)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Park, shouldResumeOnceForTwoWakes)
+{
+    strand_id id = spawn([this] {
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
+        order += 'w';
+        EXPECT_EQ(strand_park("test", 0), -ETIMEDOUT);
+    });
+    spawn([=] {
+        EXPECT_EQ(strand_wake(id), 0);
+        EXPECT_EQ(strand_wake(id), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "w");
+}
+
 TEST_F(Park, shouldNotLetAWakeEndAnythingButAPark)
 {
     strand_id sleeper = spawn([] {
