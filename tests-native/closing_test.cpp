@@ -96,12 +96,12 @@ TEST_F(ClosingIdle, shouldTurnAwayThoseWhoWait)
     EXPECT_EQ(order, "");
     EXPECT_EQ(probe_close_idle(scheduler, stream), 0);
     spawn([&] {
+        EXPECT_EQ(order, "r-EBADF;w;w;") << "they waited for room";
         strand_stream *in = open_stream(sockets.read);
         lines_of(in);
         strand_close(in);
     });
     EXPECT_EQ(run(), 0);
-    EXPECT_EQ(order, "r-EBADF;w;w;");
 }
 
 TEST_F(ClosingIdle, shouldOnlyFlushAStandardStream)
@@ -117,6 +117,23 @@ TEST_F(ClosingIdle, shouldOnlyFlushAStandardStream)
         EXPECT_EQ(strand_flush(out), 0);
     });
     EXPECT_EQ(run(), 0);
+}
+
+// What stays behind would be the address of a stream that has gone.
+TEST_F(ClosingIdle, shouldLeaveNoWatchBehind)
+{
+    Ends sockets = make_sockets();
+    spawn([&] {
+        size_t before = probe_watched(scheduler);
+        strand_stream *stream = open_stream(sockets.write);
+        strand_set_deadline(stream, strand_now_ns() + MS);
+        EXPECT_EQ(line_of(stream), "-ETIMEDOUT");
+        EXPECT_EQ(probe_watched(scheduler), before + 1);
+        strand_close(stream);
+        EXPECT_EQ(probe_watched(scheduler), before);
+    });
+    EXPECT_EQ(run(), 0);
+    close(sockets.read);
 }
 
 } // namespace

@@ -247,7 +247,10 @@ TEST_F(Park, shouldNotLetAWakeEndAnythingButAPark)
         EXPECT_GE(strand_now_ns(), deadline);
         EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);   // the wake was kept
     });
-    spawn([=] { EXPECT_EQ(strand_wake(sleeper), 0); });
+    spawn([this, sleeper] {
+        EXPECT_EQ(strand_wake(sleeper), 0);
+        EXPECT_EQ(stats().parked, 1u) << "it is resumed for nothing";
+    });
     EXPECT_EQ(run(), 0);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "stream_probe.h"
 
+#include "loop.h"
 #include "scheduler.h"
 #include "stream.h"
 
@@ -12,4 +13,9 @@ int probe_close_idle(strand_scheduler *s, strand_stream *stream)
     status = strand_stream_close_idle(stream);
     strand_scheduler_leave(s);
     return status;
+}
+
+size_t probe_watched(const strand_scheduler *s)
+{
+    return strand_loop_count(s->loop);
 }

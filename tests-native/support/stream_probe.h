@@ -7,5 +7,7 @@
 
 /* strand_stream_close_idle by a holder of `s`, between two runs. */
 int probe_close_idle(strand_scheduler *s, strand_stream *stream);
+/* How many descriptors its loop watches. */
+size_t probe_watched(const strand_scheduler *s);
 
 #endif
