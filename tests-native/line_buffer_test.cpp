@@ -188,6 +188,31 @@ TEST_F(LineBuffer, shouldHoldNoMemoryWhileItRestsEmpty)
     strand_line_buffer_close(&buffer);
 }
 
+// The part of a line that waits is moved to a block of its size, back to a large one, and to the
+// front of that.
+TEST_F(LineBuffer, shouldKeepSequencesThatAreCutWhereTheyAreMoved)
+{
+    const std::string word = "\xe2\x82\xac\xc3\xa9", long_line(STRAND_BUFFER_BYTES / 2, 'x');
+    for (size_t cut = 1; cut < word.size(); cut++) {
+        lines.clear();
+        strand_line_buffer_init(&buffer, &pool, 0);
+        feed(word.data(), cut);
+        take_lines(&lines);
+        strand_line_buffer_rest(&buffer);
+        EXPECT_EQ(buffer.capacity, cut);
+        std::string more = word.substr(cut) + "\n" + long_line + "\n" + word.substr(0, cut);
+        feed(more.data(), more.size());
+        take_lines(&lines);
+        EXPECT_GT(buffer.start, STRAND_BUFFER_BYTES / 2);
+        more = word.substr(cut) + "\n";
+        feed(more.data(), more.size());
+        EXPECT_EQ(buffer.capacity, STRAND_BUFFER_BYTES);
+        take_lines(&lines);
+        EXPECT_EQ(lines, (Lines{word + "|1", long_line + "|1", word + "|1"}));
+        strand_line_buffer_close(&buffer);
+    }
+}
+
 TEST_F(LineBuffer, shouldGiveBytesOutWithoutRegardToLines)
 {
     char bytes[8];
@@ -197,6 +222,12 @@ TEST_F(LineBuffer, shouldGiveBytesOutWithoutRegardToLines)
     take_lines(&lines);
     EXPECT_EQ(lines, (Lines{"e|1", "two|1"}));
     EXPECT_EQ(strand_line_buffer_take(&buffer, bytes, sizeof bytes), 0u);
+
+    feed("cr\r\n", 4);
+    EXPECT_EQ(strand_line_buffer_take(&buffer, bytes, 3), 3u);
+    lines.clear();
+    take_lines(&lines);
+    EXPECT_EQ(lines, (Lines{"|1"})) << "the CR has been taken";
     strand_line_buffer_close(&buffer);
 }
 

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 
 #include <condition_variable>
 #include <csignal>
@@ -197,6 +198,82 @@ TEST_F(Lookup, shouldTryOneAddressAfterTheOther)
         names.addresses = {"127.0.0.2", "127.0.0.3"};
         EXPECT_EQ(connect_to(name), -ECONNREFUSED);
         EXPECT_EQ(connect_to(name, strand_now_ns() + 10000 * MS), -ECONNREFUSED);
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+// Nobody accepts there and the queue is full: the kernel drops what more comes, without an answer.
+class Deaf {
+public:
+    Deaf(const char *address, const std::string &port)
+    {
+        sockaddr_in in{};
+        in.sin_family = AF_INET;
+        in.sin_port = htons(static_cast<uint16_t>(std::stoi(port.substr(1))));
+        inet_pton(AF_INET, address, &in.sin_addr);
+        auto *any = reinterpret_cast<sockaddr *>(&in);
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        EXPECT_EQ(bind(listener, any, sizeof in), 0);
+        EXPECT_EQ(listen(listener, 0), 0);
+        EXPECT_EQ(connect(client, any, sizeof in), 0);
+        pollfd one = {listener, POLLIN, 0};
+        EXPECT_EQ(poll(&one, 1, -1), 1);
+    }
+
+    ~Deaf()
+    {
+        close(client);
+        close(listener);
+    }
+
+private:
+    int listener, client;
+};
+
+TEST_F(Lookup, shouldLeaveTheNextAddressItsShareOfTheTimeWhenOneDoesNotAnswer)
+{
+    names.addresses = {"127.0.0.2", "127.0.0.1"};
+    spawn([&] {
+        strand_listener *listener = listen_on("127.0.0.1:0");
+        Deaf deaf("127.0.0.2", port_of(listener));
+        int64_t begun = strand_now_ns();
+        EXPECT_EQ(connect_to("a.example" + port_of(listener), begun + 2000 * MS), 0);
+        EXPECT_GE(strand_now_ns() - begun, 250 * MS) << "the first one has answered";
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Lookup, shouldGiveNoAddressLessTimeThanAnAnswerMayTake)
+{
+    names.addresses = {"127.0.0.2", "127.0.0.2", "127.0.0.1"};
+    spawn([&] {
+        strand_listener *listener = listen_on("127.0.0.1:0");
+        Deaf deaf("127.0.0.2", port_of(listener));
+        int64_t deadline = strand_now_ns() + 400 * MS;
+        EXPECT_EQ(connect_to("a.example" + port_of(listener), deadline), -ETIMEDOUT);
+        EXPECT_GE(strand_now_ns(), deadline);
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
+TEST_F(Lookup, shouldMeetACancelOnAnAddressThatDoesNotAnswer)
+{
+    names.addresses = {"127.0.0.2", "127.0.0.1"};
+    strand_id connecting = 0;
+    spawn([&] {
+        strand_listener *listener = listen_on("127.0.0.1:0");
+        Deaf deaf("127.0.0.2", port_of(listener));
+        connecting = spawn([&] {
+            EXPECT_EQ(connect_to("a.example" + port_of(listener), strand_now_ns() + 600000 * MS),
+                      -ECANCELED);
+        });
+        strand_sleep(MS);
+        EXPECT_EQ(strand_cancel(connecting), 0);
+        EXPECT_EQ(strand_join(connecting, STRAND_FOREVER, nullptr), 0);
         strand_listener_close(listener);
     });
     EXPECT_EQ(run(), 0);

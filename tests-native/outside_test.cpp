@@ -4,6 +4,7 @@
 #include "scheduler_fixture.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 #include <atomic>
 #include <cerrno>
@@ -125,6 +126,46 @@ TEST_F(Threads, shouldLoseNoWakeOfManyThreads)
     EXPECT_EQ(run(), 0);
     for (auto &thread : threads)
         thread.join();
+}
+
+// What is posted between the carrier's look at the inbox and its sleep comes without a signal, so
+// that it looks again. Here a dump too long for its pipe holds it between the two.
+TEST_F(Threads, shouldSeeAWakeThatIsPostedBetweenItsLookAndItsSleep)
+{
+    constexpr int COUNT = 700;
+    const std::string reason(200, '.');
+    int ends[2], nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    uint64_t polls = 0;
+    std::vector<strand_id> ids;
+    ASSERT_EQ(pipe(ends), 0);
+    for (int i = 0; i < COUNT; i++)
+        ids.push_back(spawn([&, i] {
+            EXPECT_EQ(strand_park(reason.c_str(), STRAND_FOREVER), 0);
+            if (i > 0)
+                return;
+            EXPECT_EQ(stats().polls, polls) << "it has slept on it";
+            for (strand_id id : ids)
+                strand_wake(id);
+        }));
+    std::thread poster([&] {
+        while (stats().polls == 0)
+            std::this_thread::yield();
+        std::thread asker([&] {
+            strand_scheduler_dump(scheduler, ends[1]);
+            close(ends[1]);
+        });
+        pollfd begun = {ends[0], POLLIN, 0};
+        EXPECT_EQ(poll(&begun, 1, -1), 1);
+        polls = stats().polls;
+        EXPECT_EQ(strand_wake(ids[0]), 0);
+        EXPECT_GT(read_all(ends[0]).size(), 100000u) << "more than a pipe holds";
+        asker.join();
+        strand_scheduler_dump(scheduler, nowhere);      // a lost wake fails here, and does not hang
+    });
+    EXPECT_EQ(run(), 0);
+    poster.join();
+    close(ends[0]);
+    close(nowhere);
 }
 
 // One whose id nobody was given ends without an atomic operation; but it may give its id away, or

@@ -224,6 +224,21 @@ TEST_F(Park, shouldConsumeAWakeThatCameBefore)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Park, shouldResumeOnceForTwoWakes)
+{
+    strand_id id = spawn([this] {
+        EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);
+        order += 'w';
+        EXPECT_EQ(strand_park("test", 0), -ETIMEDOUT);
+    });
+    spawn([=] {
+        EXPECT_EQ(strand_wake(id), 0);
+        EXPECT_EQ(strand_wake(id), 0);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "w");
+}
+
 TEST_F(Park, shouldNotLetAWakeEndAnythingButAPark)
 {
     strand_id sleeper = spawn([] {
@@ -232,7 +247,10 @@ TEST_F(Park, shouldNotLetAWakeEndAnythingButAPark)
         EXPECT_GE(strand_now_ns(), deadline);
         EXPECT_EQ(strand_park("test", STRAND_FOREVER), 0);   // the wake was kept
     });
-    spawn([=] { EXPECT_EQ(strand_wake(sleeper), 0); });
+    spawn([this, sleeper] {
+        EXPECT_EQ(strand_wake(sleeper), 0);
+        EXPECT_EQ(stats().parked, 1u) << "it is resumed for nothing";
+    });
     EXPECT_EQ(run(), 0);
 }
 

@@ -187,6 +187,30 @@ TEST_F(Faulty, shouldReadOnBehindUrgentData)
     close(tcp.write);
 }
 
+// Over TCP a short read spares the next one, but not where the end came along.
+TEST_F(Faulty, shouldSeeTheEndThatComesWithTheLastLine)
+{
+    Ends tcp = make_tcp();
+    spawn([&] {
+        strand_stream *in = open_stream(tcp.read);
+        EXPECT_EQ(line_of(in), "first\n");
+        order += '1';
+        EXPECT_EQ(lines_of(in), Lines{"last"});
+        EXPECT_EQ(put_line(in, "still"), 0) << "the other half is open";
+        strand_close(in);
+    });
+    spawn([&] {
+        put(tcp.write, "first\n");
+        while (order.empty())
+            strand_sleep(1);
+        put(tcp.write, "last");
+        shutdown(tcp.write, SHUT_WR);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(read_all(tcp.write), "still\n");
+    close(tcp.write);
+}
+
 // A read also stops behind a message that carries descriptors.
 TEST_F(Faulty, shouldReadOnBehindAMessageThatPassesADescriptor)
 {

@@ -283,6 +283,40 @@ TEST_F(Reading, shouldLeaveALineItsMemoryWhenAnotherClosesTheStream)
     close(pipe.write);
 }
 
+// The closer waits for its output to go: the descriptor is open, and the next line is there.
+TEST_F(Reading, shouldTurnTheKeeperOfALineAwayWhileTheClosingTakesItsTime)
+{
+    for (bool lines : {true, false}) {
+        Ends sockets = make_narrow();
+        put(sockets.read, "kept\nnext\n");
+        strand_stream *stream = nullptr;
+        spawn([&] {
+            char bytes[8];
+            stream = open_stream(sockets.write);
+            EXPECT_EQ(line_of(stream), "kept\n");
+            EXPECT_EQ(put_line(stream, std::string(300000, 'x')), 0);
+            strand_yield();
+            order += 'k';
+            if (lines)
+                EXPECT_EQ(line_of(stream), "-EBADF");
+            else
+                EXPECT_EQ(strand_read(stream, bytes, sizeof bytes), -EBADF);
+            spawn([&] {
+                strand_stream *peer = open_stream(sockets.read);
+                EXPECT_EQ(line_of(peer).size(), 300001u);
+                strand_close(peer);
+            });
+        });
+        spawn([&] {
+            order += 'c';
+            EXPECT_EQ(strand_close(stream), 0);
+            order += 'C';
+        });
+        EXPECT_EQ(run(), 0);
+    }
+    EXPECT_EQ(order, "ckCckC");
+}
+
 TEST_F(Reading, shouldEndAtTheDeadlineButTakeWhatIsThere)
 {
     Ends pipe = make_pipe();

@@ -6,17 +6,7 @@
 
 namespace {
 
-class Writing : public StreamTest {
-protected:
-    // Sockets that take little, so that a writer soon meets the end of the room.
-    static Ends make_narrow()
-    {
-        Ends ends = make_sockets();
-        int size = 1;
-        EXPECT_EQ(setsockopt(ends.write, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-        return ends;
-    }
-};
+class Writing : public StreamTest {};
 
 // Each write to such a socket is one packet, so the packets count the writes.
 std::vector<size_t> packets(int fd)

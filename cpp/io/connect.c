@@ -7,10 +7,15 @@
 #include "resolve.h"
 #include "socket.h"
 
+/* An answer from the other side of the world takes as long, so that less would give up some who
+ * are there. RFC 8305 waits as long before it tries the next one. */
+#define LEAST_SHARE_NS INT64_C(250000000)
+
 struct strand_connecting {
     strand_scheduler *scheduler;
     struct strand_resolving names;
     struct strand_address address;   /* length 0: the first is yet to be known */
+    int64_t share_until_ns;          /* the address's own deadline; the last one has none */
     struct strand_backoff backoff;
     strand_stream *stream;           /* NULL: still to be tried; the other's queue may be full */
     bool pending;
@@ -86,14 +91,28 @@ static int try_address(struct strand *self, struct strand_connecting *c, int64_t
     return wait_connected(self, c, deadline_ns);
 }
 
-static int next_address(struct strand *self, struct strand_connecting *c)
+/* One address that does not answer must leave the others time: an even share of what is left. */
+static int64_t share_until_ns(const struct strand_connecting *c, int64_t deadline_ns)
+{
+    int64_t now_ns = strand_clock_now_ns();
+    int64_t others = (int64_t)strand_resolve_left(&c->names);
+    if (others == 0 || deadline_ns == STRAND_FOREVER || deadline_ns <= now_ns)
+        return STRAND_FOREVER;
+    int64_t share_ns = (deadline_ns - now_ns) / (others + 1);
+    return now_ns + (share_ns > LEAST_SHARE_NS ? share_ns : LEAST_SHARE_NS);
+}
+
+static int next_address(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
 {
     strand_wait_done(self);      /* perhaps in a queue of the stream that goes */
     if (c->stream)
         strand_stream_finish(c->stream);
     c->stream = NULL;
     strand_backoff_end(&c->backoff);
-    return strand_resolve_next(&c->names, &c->address);
+    int status = strand_resolve_next(&c->names, &c->address);
+    if (status == 0)
+        c->share_until_ns = share_until_ns(c, deadline_ns);
+    return status;
 }
 
 /* A name's addresses one after the other; the error of the last one tried is the result. */
@@ -104,13 +123,15 @@ static int try_addresses(struct strand *self, struct strand_connecting *c, int64
     if (c->address.length == 0) {
         status = strand_resolve_step(self, &c->names, deadline_ns);
         if (status == 0)
-            status = next_address(self, c);
+            status = next_address(self, c, deadline_ns);
         if (status < 0)
             return status;
     }
-    do
-        status = try_address(self, c, deadline_ns, &its_own);
-    while (status < 0 && its_own && next_address(self, c) == 0);
+    do {
+        bool shares = c->share_until_ns < deadline_ns;
+        status = try_address(self, c, shares ? c->share_until_ns : deadline_ns, &its_own);
+        its_own |= shares && status == -ETIMEDOUT;
+    } while (status < 0 && its_own && next_address(self, c, deadline_ns) == 0);
     return status;
 }
 

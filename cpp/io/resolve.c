@@ -56,6 +56,17 @@ int strand_resolve_next(struct strand_resolving *r, struct strand_address *out)
     return 0;
 }
 
+size_t strand_resolve_left(const struct strand_resolving *r)
+{
+    struct strand_address one;
+    size_t left = 0;
+    if (!r->name)
+        return r->given == 0;
+    while (strand_lookup_address(r->lookup, r->given + left, &one) == 0)
+        left++;
+    return left;
+}
+
 void strand_resolve_end(struct strand_resolving *r)
 {
     if (r->lookup)

@@ -24,6 +24,8 @@ int strand_resolve_begin(struct strand_resolving *r, const char *text);
 int strand_resolve_step(struct strand *self, struct strand_resolving *r, int64_t deadline_ns);
 /* 0; -ENXIO: there is no further. */
 int strand_resolve_next(struct strand_resolving *r, struct strand_address *out);
+/* How many next has yet to give, once it can. */
+size_t strand_resolve_left(const struct strand_resolving *r);
 /* At any time after begin, also when that failed. */
 void strand_resolve_end(struct strand_resolving *r);
 

@@ -51,11 +51,11 @@ static int enter_slowly(struct strand *self, strand_stream *in)
     return queue_to_read(self, in);
 }
 
-/* Mostly it is the reader that has the turn, back for its next line, and nobody else wants one. */
+/* Mostly it is the reader that has the turn, back for its next line, and nobody else wants one: if
+ * somebody does while a line is kept, that is listed as held. */
 static inline int enter(struct strand *self, strand_stream *in)
 {
-    if (in->reader.holder != self->id || in->closing || !strand_list_empty(&in->reader.queue) ||
-        strand_link_listed(&in->held))
+    if (in->reader.holder != self->id || in->closing || strand_link_listed(&in->held))
         return enter_slowly(self, in);
     in->line_kept = 0;
     return 0;

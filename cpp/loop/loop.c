@@ -39,7 +39,6 @@ static void forget(struct strand_loop *loop, struct strand_loop_entry *entry)
 {
     entry->watch->slot = UINT32_MAX;
     entry->watch = NULL;
-    entry->generation++;
     loop->watched--;
 }
 
@@ -53,7 +52,7 @@ static int add(struct strand_loop *loop, struct strand_loop_watch *watch, unsign
     if (status != 0)
         return status;
     struct strand_loop_entry *entry = &loop->table[slot];
-    uint32_t generation = entry->generation + 1 + (entry->watch != NULL);
+    uint32_t generation = entry->generation + 1;
     status = strand_loop_register(loop, entry, watch->fd, generation, asked);
     if (status < 0)
         return status;

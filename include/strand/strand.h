@@ -399,8 +399,8 @@ STRAND_API int strand_listener_address(strand_listener *l, char *text, size_t si
 STRAND_API int strand_accept(strand_listener *l, int64_t deadline_ns, strand_stream **out);
 /** Closes it; whoever waits in accept gets -EBADF. */
 STRAND_API int strand_listener_close(strand_listener *l);
-/** Connects. The deadline is for all of it: the name, and each address. The error is the last
- * one's. */
+/** Connects. The deadline is for all of it: the name, and each address, where all but the last have
+ * an even share of what is left, but at least 250 ms. The error is that of the last one tried. */
 STRAND_API int strand_connect(const char *address, int64_t deadline_ns, strand_stream **out);
 
 /** @} */

@@ -32,6 +32,15 @@ inline Ends make_sockets(int type = SOCK_STREAM)
     return {ends[0], ends[1]};
 }
 
+// Sockets whose `write` takes little, so that a writer soon meets the end of the room.
+inline Ends make_narrow()
+{
+    Ends ends = make_sockets();
+    int size = 1;
+    EXPECT_EQ(setsockopt(ends.write, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    return ends;
+}
+
 // A terminal in canonical mode: read gives one line at a time. Lines typed at `write` are read at
 // `read`, with no echo.
 inline Ends make_terminal()
