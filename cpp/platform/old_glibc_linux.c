@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What glibc before 2.33 linked into each library instead of exporting it. Hidden, so that it is ours
- * alone. The other way, statx(2), is refused with EPERM by seccomp filters of that time.
+ * What glibc before 2.33 linked into each library instead of exporting it. Hidden, so that it is
+ * ours alone. The other way, statx(2), is refused with EPERM by seccomp filters of that time.
  */
 #include <sys/stat.h>
 

@@ -7,6 +7,7 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.FileSystems;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * The library's bytes, on their way into a file that can be loaded.
  *
  * <p>First into a cache of the user's, under a name with the content's hash: every JVM maps the same
- * file, nothing is left behind by those that are killed, and class loaders that come and go meet the
+ * file, those that are killed leave at most a part of one behind, and class loaders that come and go meet the
  * mapping of those before them, since the library is never unmapped. Where that fails (no home, full,
  * not executable) into a folder of this process alone, gone as soon as the file is mapped.
  *
@@ -89,7 +90,11 @@ final class LibraryCopy {
 
     /** The JDK says "?" where a user has no home: nothing is to appear beneath that. */
     private static @Nullable Path absolute(@Nullable String folder) {
-        return folder != null && Path.of(folder).isAbsolute() ? Path.of(folder) : null;
+        try {
+            return folder != null && Path.of(folder).isAbsolute() ? Path.of(folder) : null;
+        } catch (InvalidPathException notInThisEncoding) { // a name beyond ASCII under LC_ALL=C
+            return null;
+        }
     }
 
     /** Null when it is loaded from there, else why not. */

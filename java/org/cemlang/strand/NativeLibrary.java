@@ -44,7 +44,7 @@ final class NativeLibrary {
     static void load() {
         try {
             String named = System.getProperty(PROPERTY);
-            if (named != null) {
+            if (named != null && !named.isEmpty()) {
                 new NativeLibrary().loadNamed(Path.of(named).toAbsolutePath());
             } else {
                 new NativeLibrary().find();
