@@ -138,6 +138,9 @@ TEST_F(Threads, shouldSeeAWakeThatIsPostedBetweenItsLookAndItsSleep)
     uint64_t polls = 0;
     std::vector<strand_id> ids;
     ASSERT_EQ(pipe(ends), 0);
+#ifdef F_SETPIPE_SZ      // its 16 pages are more than the dump where pages are large
+    ASSERT_EQ(fcntl(ends[1], F_SETPIPE_SZ, 65536), 65536);
+#endif
     for (int i = 0; i < COUNT; i++)
         ids.push_back(spawn([&, i] {
             EXPECT_EQ(strand_park(reason.c_str(), STRAND_FOREVER), 0);

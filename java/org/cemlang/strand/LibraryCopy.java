@@ -27,9 +27,9 @@ import org.jspecify.annotations.Nullable;
  * The library's bytes, on their way into a file that can be loaded.
  *
  * <p>First into a cache of the user's, under a name with the content's hash: every JVM maps the same
- * file, those that are killed leave at most a part of one behind, and class loaders that come and go meet the
- * mapping of those before them, since the library is never unmapped. Where that fails (no home, full,
- * not executable) into a folder of this process alone, gone as soon as the file is mapped.
+ * file, those that are killed leave at most a part of one behind, and class loaders that come and go
+ * meet the mapping of those before them, since the library is never unmapped. Where that fails (no
+ * home, full, not executable) into a folder of this process alone, gone as soon as the file is mapped.
  *
  * <p>Whoever can write to such a file runs code as this user. So both folders are the user's alone,
  * a file comes to its name by a move, whole, and is read back before it is loaded.

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -158,6 +159,29 @@ final class NativeLibraryTest {
                 .run("Program"));
         assertEquals(1, list(named).size());
         assertFalse(Files.exists(folder.resolve("cache")));
+    }
+
+    /** As a script's variable that is not set gives it; it must not mean the current folder. */
+    @Test
+    void shouldTakeAnEmptyPropertyForNone() throws Exception {
+        Path cache = folder.resolve("cache");
+        assertRan(unpacking(jar(true), cache, NOWHERE)
+                .options("-Dorg.cemlang.strand.library=")
+                .run("Program"));
+        assertEquals(1, list(cache.resolve("strand")).size());
+    }
+
+    /** Under LC_ALL=C the JDK has no path for a name beyond ASCII. */
+    @Test
+    void shouldPassByAPlaceThatCannotBeNamed() throws Exception {
+        Charset ours = Charset.forName(System.getProperty("sun.jnu.encoding"));
+        assumeTrue(ours.newEncoder().canEncode('\u00e9'), () -> "names here are " + ours);
+        Path temporary = Files.createDirectory(folder.resolve("temporary"));
+        assertRan(unpacking(jar(true), folder.resolve("cache"), temporary)
+                .environment(Map.of("XDG_CACHE_HOME", folder + "/caf\u00e9", "LC_ALL", "C",
+                        "XDG_RUNTIME_DIR", ""))
+                .run("Program"));
+        assertEquals(List.of(), list(temporary));
     }
 
     @Test
