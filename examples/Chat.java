@@ -2,11 +2,13 @@
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.LinkedHashSet;
-import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.Collectors;
 import org.cemlang.strand.LineServer;
@@ -54,7 +56,8 @@ public final class Chat {
     private static final class Member {
         final LineStream connection;
         final Strand strand = Strands.current();
-        final Queue<String> outbox = new ArrayDeque<>();
+        final Deque<String> outbox = new ArrayDeque<>();
+        Strand writer;
         boolean writing;
         long heardNs = System.nanoTime();
         String name;
@@ -77,7 +80,7 @@ public final class Chat {
                 return;
             }
             try {
-                Strands.spawn(this::write);
+                writer = Strands.spawn(this::write);
                 writing = true;
             } catch (RejectedExecutionException stop) {
                 // The member's own strand writes it, as one of its last.
@@ -86,15 +89,47 @@ public final class Chat {
 
         /** What waits, in a strand that lives as long as there is something to write. */
         void write() {
+            String line = null;
             try {
-                for (String line; (line = outbox.poll()) != null; ) {
+                while ((line = outbox.poll()) != null) {
                     connection.writeLine(line);
                 }
+            } catch (SocketTimeoutException late) { // which is an InterruptedIOException too
+                outbox.clear();
+            } catch (InterruptedIOException stop) {
+                outbox.addFirst(line); // nothing of it was written
             } catch (IOException gone) {
                 outbox.clear();
             } finally {
                 writing = false;
             }
+        }
+
+        /** What waits, and the goodbye. A stop cancels this too, and then it goes on. */
+        void writeLast(String goodbye) {
+            outbox.add(goodbye);
+            if (!writerEnds()) {
+                outbox.clear(); // it is in a line, and ends when the connection closes
+            }
+            while (!outbox.isEmpty()) {
+                write();
+            }
+        }
+
+        /** Whether it does so in time. Two who write would take lines from each other. */
+        private boolean writerEnds() {
+            long endNs = System.nanoTime() + GOODBYE.toNanos();
+            boolean inTime = true;
+            while (writing && inTime) {
+                try {
+                    inTime = writer.join(Duration.ofNanos(endNs - System.nanoTime()));
+                } catch (CancellationException stop) {
+                    // The writer is canceled too.
+                } catch (InterruptedException e) {
+                    throw new IllegalStateException("nobody interrupts it", e);
+                }
+            }
+            return inTime;
         }
 
         /** Ends the strand that reads; it sees to the rest. */
@@ -142,8 +177,7 @@ public final class Chat {
                 leave(member);
                 connection.timeout(GOODBYE);
             }
-            member.outbox.add("* " + (member.reason == null ? "bye" : member.reason));
-            member.write();
+            member.writeLast("* " + (member.reason == null ? "bye" : member.reason));
         } catch (IOException gone) {
             // The peer is not there any more, and now the connection is not either.
         }

@@ -77,12 +77,25 @@ static int add_line(struct member *member, const char *text, size_t length)
     return 0;
 }
 
+/* A stop cancels every strand, also one that waits here with a line in hand. Nothing of it was
+ * accepted then, and it is written all the same: the deadline, or the close, ends that. */
+static int write_line(struct member *member, const struct line *line)
+{
+    int status;
+    do
+        status = strand_write_line(member->connection, line->text, line->length);
+    while (status == -ECANCELED);
+    return status;
+}
+
+/* After one that failed the others are dropped: nobody is to hear what came later and not that. */
 static void write_lines(struct member *member)
 {
     struct line *line;
     int status = 0;
-    while (status == 0 && (line = take_line(member))) {
-        status = strand_write_line(member->connection, line->text, line->length);
+    while ((line = take_line(member))) {
+        if (status == 0)
+            status = write_line(member, line);
         free(line);
     }
 }
@@ -302,17 +315,21 @@ static void leave(struct member *member)
         tell(member, "* %s has gone", member->name);
 }
 
-/* What waits is written within GOODBYE_NS, or dropped. The writer may be in the middle of a line;
- * it ends when the connection closes. */
+/* What waits is written within GOODBYE_NS, or dropped. The writer goes first, since two would take
+ * lines from each other; where it is still in the middle of one, the close ends it. A stop cancels
+ * each of these waits once, and none is given up for that. */
 static void say_goodbye(struct member *member)
 {
     char text[100];
     int length = snprintf(text, sizeof text, "* %s", member->reason ? member->reason : "bye");
-    strand_set_deadline(member->connection, strand_now_ns() + GOODBYE_NS);
+    int64_t until_ns = strand_now_ns() + GOODBYE_NS;
+    strand_set_deadline(member->connection, until_ns);
     add_line(member, text, (size_t)length);
+    while (member->writing && strand_join(member->writer, until_ns, NULL) == -ECANCELED)
+        continue;
     write_lines(member);
-    for (struct line *line; (line = take_line(member));)
-        free(line);
+    while (strand_flush(member->connection) == -ECANCELED)
+        continue;
     strand_close(member->connection);
     while (strand_join(member->writer, STRAND_FOREVER, NULL) == -ECANCELED)
         continue;
