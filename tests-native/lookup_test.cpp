@@ -262,6 +262,16 @@ TEST_F(Lookup, shouldGiveNoAddressLessTimeThanAnAnswerMayTake)
 
 TEST_F(Lookup, shouldMeetACancelOnAnAddressThatDoesNotAnswer)
 {
+    auto somebody_waits_for = [this](const std::string &reason) {
+        int ends[2];
+        char text[4096];
+        EXPECT_EQ(pipe(ends), 0);
+        strand_scheduler_dump(scheduler, ends[1]);
+        ssize_t length = read(ends[0], text, sizeof text);
+        close(ends[0]);
+        close(ends[1]);
+        return length > 0 && std::string(text, length).find(reason) != std::string::npos;
+    };
     names.addresses = {"127.0.0.2", "127.0.0.1"};
     strand_id connecting = 0;
     spawn([&] {
@@ -271,7 +281,8 @@ TEST_F(Lookup, shouldMeetACancelOnAnAddressThatDoesNotAnswer)
             EXPECT_EQ(connect_to("a.example" + port_of(listener), strand_now_ns() + 600000 * MS),
                       -ECANCELED);
         });
-        strand_sleep(MS);
+        while (!somebody_waits_for("a connection"))
+            strand_yield();
         EXPECT_EQ(strand_cancel(connecting), 0);
         EXPECT_EQ(strand_join(connecting, STRAND_FOREVER, nullptr), 0);
         strand_listener_close(listener);
