@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154 # names shared with the scripts that include this
-# What ran and how it ended: one row a run, kept in build/test/results, printed as a table at the end.
+# What ran, how it ended and how long it took: one row a run, kept in build/test, printed as a table at
+# the end. What was built for a run counts to it.
 
 results=$root/build/test
 
 start_results() {
     mkdir -p "$results"
-    rm -f "$results"/*.log "$results"/*.built "$results/rows"
+    rm -f "$results"/*.log "$results"/*.built
     : >"$results/rows"
+    : >"$results/seconds"
+    recorded_at=$SECONDS
 }
 
 # record TESTS JDK ENGINE CONTEXT PASSED FAILED SKIPPED WHY
 record() {
     local IFS=$'\t'
     printf '%s\n' "$*" >>"$results/rows"
+    printf '%s\n' "$((SECONDS - ${recorded_at:-SECONDS}))" >>"$results/seconds"
+    recorded_at=$SECONDS
 }
 
 # logged NAME COMMAND...: its output into build/test/NAME.log.
@@ -100,17 +105,17 @@ record_closing_line() {
 # The table, its sum, and 1 when something failed or nothing passed.
 print_results() {
     echo
-    awk -F '\t' '
+    paste "$results/seconds" "$results/rows" | awk -F '\t' '
         BEGIN {
-            form = "%-8s %-12s %-8s %-9s %6s %6s %7s  %s\n"
-            printf form, "tests", "JDK", "engine", "context", "passed", "failed", "skipped", "why"
+            form = "%-8s %-12s %-8s %-9s %6s %6s %7s %5s  %s\n"
+            printf form, "tests", "JDK", "engine", "context", "passed", "failed", "skipped", "s", "why"
         }
-        {
-            printf form, $1, $2, $3, $4, $5, $6, $7, $8
-            passed += $5; failed += $6; skipped += $7
+        NF > 1 {
+            printf form, $2, $3, $4, $5, $6, $7, $8, $1, $9
+            passed += $6; failed += $7; skipped += $8; seconds += $1
         }
         END {
-            printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped
+            printf "\n%d passed, %d failed, %d skipped in %d s\n", passed, failed, skipped, seconds
             exit failed > 0 || passed == 0
-        }' "$results/rows"
+        }'
 }
