@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,11 +29,14 @@ public final class Bench {
     private final List<String> verdicts = new ArrayList<>();
     private @Nullable Path json;
     private int rounds;
+    /** Those wished for; empty: all. */
+    private Set<String> only = Set.of();
     private boolean failed;
 
     private static void usage(String problem) {
         System.err.println("bench: " + problem);
-        System.err.println("usage: script/bench [--json FILE] [--runs N] [GROUP[/CASE]...]");
+        System.err.println("usage: script/bench [--json FILE] [--runs N] [--systems A,B...]"
+                + " [GROUP[/CASE]...]");
         System.err.println("groups: " + String.join(" ", Case.GROUPS));
         System.exit(2);
     }
@@ -47,6 +51,8 @@ public final class Bench {
                 bench.json = Path.of(arguments[++i]);
             } else if (arguments[i].equals("--runs") && !last && arguments[i + 1].matches("[1-9]\\d{0,3}")) {
                 bench.rounds = Integer.parseInt(arguments[++i]);
+            } else if (arguments[i].equals("--systems") && !last) {
+                bench.only = systemsNamed(arguments[++i]);
             } else if (Case.GROUPS.contains(arguments[i].replaceAll("/.*", ""))) {
                 wanted.add(arguments[i]);
             } else {
@@ -55,6 +61,23 @@ public final class Bench {
         }
         bench.runAll(wanted.isEmpty() ? Case.GROUPS : wanted);
         System.exit(bench.failed ? 1 : 0);
+    }
+
+    private static Set<String> systemsNamed(String list) {
+        Set<String> known = new TreeSet<>();
+        Case.GROUPS.forEach(group -> Case.of(group).forEach(c -> known.addAll(c.systems())));
+        Set<String> named = new LinkedHashSet<>(List.of(list.split(",")));
+        for (String system : named) {
+            if (!known.contains(system)) {
+                usage("no system '" + system + "'; there are " + String.join(" ", known));
+            }
+        }
+        return named;
+    }
+
+    /** Ours, which the others are compared with, is always among them. */
+    private boolean isWanted(Case c, String system) {
+        return only.isEmpty() || only.contains(system) || system.equals(c.systems().get(0));
     }
 
     private void runAll(List<String> wanted) throws IOException, InterruptedException {
@@ -83,7 +106,7 @@ public final class Bench {
     private void runCase(Case c) throws IOException, InterruptedException {
         List<String> systems = new ArrayList<>();
         for (String system : c.systems()) {
-            if (isReady(c, system)) {
+            if (isWanted(c, system) && isReady(c, system)) {
                 systems.add(system);
             }
         }
