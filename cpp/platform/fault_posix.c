@@ -15,14 +15,16 @@ enum { SIGNALS = 2 };
 static const int signals[SIGNALS] = {SIGSEGV, SIGBUS};
 
 /* What stood there before us. A handler may be reading it on any thread at any time, so that it is
- * never changed nor freed; a later watch that finds something else makes another. */
+ * never changed nor freed; a later watch that finds something else makes another, and one that finds
+ * what has stood there before takes that again. */
 struct earlier {
-    struct earlier *older;      /* keeps it findable for leak checkers */
+    struct earlier *older;
     struct sigaction action;
     atomic_bool spent;          /* SA_RESETHAND, and it has run */
 };
 
 static struct earlier *_Atomic earlier_of[SIGNALS];
+static struct earlier *made[SIGNALS];    /* all of them, the newest first; under lock */
 static strand_fault_look _Atomic looker;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -75,13 +77,40 @@ static bool is_ours(const struct sigaction *action)
     return (action->sa_flags & SA_SIGINFO) && action->sa_sigaction == handle;
 }
 
-static int install(int i)
+/* Linux shows one more, which is libc's, once an action was set. */
+enum { FLAGS = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_NOCLDSTOP | SA_NOCLDWAIT };
+
+static bool same(const struct sigaction *a, const struct sigaction *b)
 {
+    int differ = (a->sa_flags ^ b->sa_flags) & (FLAGS | (int)SA_RESETHAND);
+    bool same = differ == 0 && a->sa_handler == b->sa_handler;
+    for (int number = 1; number < NSIG && same; number++)
+        same = sigismember(&a->sa_mask, number) == sigismember(&b->sa_mask, number);
+    return same;
+}
+
+/* The record of what stands there now. */
+static struct earlier *find_or_make(int i)
+{
+    struct sigaction now;
+    sigaction(signals[i], NULL, &now);
+    for (struct earlier *earlier = made[i]; earlier; earlier = earlier->older)
+        if (!atomic_load(&earlier->spent) && same(&earlier->action, &now))
+            return earlier;
     struct earlier *earlier = calloc(1, sizeof *earlier);
     if (!earlier)
+        return NULL;
+    earlier->action = now;
+    earlier->older = made[i];
+    made[i] = earlier;
+    return earlier;
+}
+
+static int install(int i)
+{
+    struct earlier *earlier = find_or_make(i);
+    if (!earlier)
         return -ENOMEM;
-    sigaction(signals[i], NULL, &earlier->action);
-    earlier->older = atomic_load(&earlier_of[i]);
     atomic_store(&earlier_of[i], earlier);
 
     struct sigaction ours = earlier->action;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* EINVAL from setsockopt: the peer has gone already (setsockopt(2), "shut down"). */
@@ -23,6 +24,19 @@ int strand_socket_open(int family)
 {
     int fd = socket(family, SOCK_STREAM, 0);
     return fd < 0 ? -errno : prepare(fd);
+}
+
+/* A socket has no mode of its own there. Nobody can connect yet: listen(2) comes afterwards. */
+int strand_socket_bind(int fd, const struct strand_address *address)
+{
+    const char *path = strand_address_path(address);
+    if (bind(fd, strand_socket_sockaddr(address), address->length) < 0)
+        return -errno;
+    if (!path || fchmodat(AT_FDCWD, path, S_IRUSR | S_IWUSR, AT_SYMLINK_NOFOLLOW) == 0)
+        return 0;
+    int status = -errno;
+    (void)unlink(path);
+    return status;
 }
 
 /* Never known: Darwin refuses a connection also while a server that lives has no room for more, and

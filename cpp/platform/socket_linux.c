@@ -2,12 +2,21 @@
 #include "socket_posix.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int strand_socket_open(int family)
 {
     return strand_descriptor_above_standard(
         socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+/* The file gets the socket's own mode, less the umask, which belongs to the process. */
+int strand_socket_bind(int fd, const struct strand_address *address)
+{
+    if (strand_address_path(address) && fchmod(fd, S_IRUSR | S_IWUSR) < 0)
+        return -errno;
+    return bind(fd, strand_socket_sockaddr(address), address->length) < 0 ? -errno : 0;
 }
 
 /* Its connections are refused: its server is gone. One that has no room for more gives EAGAIN. */

@@ -29,13 +29,10 @@ static bool remove_stale_file(const struct strand_address *address)
 
 static int bind_to(int fd, const struct strand_address *address)
 {
-    if (bind(fd, strand_socket_sockaddr(address), address->length) == 0)
-        return 0;
-    if (errno != EADDRINUSE)
-        return -errno;
-    if (!remove_stale_file(address))
-        return -EADDRINUSE;
-    return bind(fd, strand_socket_sockaddr(address), address->length) < 0 ? -errno : 0;
+    int status = strand_socket_bind(fd, address);
+    if (status != -EADDRINUSE || !remove_stale_file(address))
+        return status;
+    return strand_socket_bind(fd, address);
 }
 
 static void remember_file(const struct strand_address *address, struct strand_socket_file *file)

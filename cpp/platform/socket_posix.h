@@ -7,6 +7,8 @@
 
 /* A stream socket as socket.h promises them, or -errno. */
 int strand_socket_open(int family);
+/* bind(2): 0, -errno. A unix socket's file is its owner's alone (0600), from its first moment on. */
+int strand_socket_bind(int fd, const struct strand_address *address);
 /* Whether nobody serves the unix socket of this address any more. */
 bool strand_socket_is_stale(const struct strand_address *address);
 

@@ -103,15 +103,16 @@ void strand_stack_arenas_destroy(struct strand_stack_slots *slots)
     free(slots->free);
 }
 
-/* A kernel may have lightweight guards and yet refuse them on some memory (mlockall, before Linux
- * 6.15): mprotect serves there. */
+/* A kernel may have lightweight guards and yet refuse them on some memory (EINVAL: mlockall, before
+ * Linux 6.15), and a filter may come between at any time (seccomp: EPERM, ENOSYS): mprotect serves
+ * there. Where memory is short it would not. */
 int strand_stack_guard(const struct strand_stack_pool *pool, char *low, size_t size_bytes)
 {
     if (pool->guards == STRAND_STACK_GUARDS_NONE || size_bytes == 0)
         return 0;
     if (pool->guards == STRAND_STACK_GUARDS_LIGHTWEIGHT) {
         int status = strand_guard_install_lightweight(low, size_bytes);
-        if (status != -EINVAL)
+        if (status == 0 || status == -ENOMEM)
             return status;
     }
     int status = strand_guard_install_mprotect(low, size_bytes);

@@ -2,6 +2,7 @@
 #include "stack.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,6 +111,19 @@ static int refuse(struct strand_stack_limit *limit)
     return -EAGAIN;
 }
 
+/* What is short seldom shows in the error, and where memory is counted it is a limit that can be
+ * raised: once a process. */
+static void tell_if_out_of_memory(int status)
+{
+    static const char text[] =
+        "strand: no more stacks: the system gives no memory for them; what may limit it is RLIMIT_AS, "
+        "RLIMIT_DATA, vm.overcommit_memory, vm.max_map_count\n";
+    static atomic_bool told;
+    if (status == -ENOMEM && !atomic_exchange(&told, true) &&
+        write(STDERR_FILENO, text, sizeof text - 1) < 0)
+        return;
+}
+
 static int charge(struct strand_stack_limit *limit, size_t size_bytes)
 {
     if (!limit)
@@ -148,6 +162,7 @@ int strand_stack_acquire_slowly(struct strand_stack_pool *pool, unsigned size_cl
     if (slots->free_count == 0) {
         status = strand_stack_refill(pool, size_class);
         if (status < 0) {
+            tell_if_out_of_memory(status);
             discharge(pool->limit, slots->usable_bytes);
             return status;
         }
@@ -172,8 +187,10 @@ static int acquire_own(struct strand_stack_pool *pool, size_t size_bytes,
         return status;
     void *base;
     status = strand_pages_reserve(guard_bytes + size_bytes, &base);
-    if (status < 0)
+    if (status < 0) {
+        tell_if_out_of_memory(status);
         goto discharge;
+    }
     status = strand_stack_guard(pool, base, guard_bytes);
     if (status < 0)
         goto release_pages;

@@ -383,7 +383,8 @@ STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
  *
  * An address is "127.0.0.1:7000", "[::1]:0", "unix:/path", or "name:7000": a name is looked up on a
  * thread of its own while the strand parks, and its addresses are tried in the order the system
- * gives them. No such name: -ENXIO; no name server answers: -ENETUNREACH.
+ * gives them. No such name: -ENXIO; no name server answers: -ENETUNREACH. The file of a unix socket
+ * that is listened on is its owner's alone (mode 0600); chmod(2) lets others connect.
  * @{ */
 
 /**

@@ -37,7 +37,8 @@ public final class LineServer implements AutoCloseable {
 
     /**
      * Addresses: "127.0.0.1:7000", "[::1]:7000", "unix:/path"; port 0: any that is free. In a strand:
-     * for its scheduler; elsewhere for the thread's default one.
+     * for its scheduler; elsewhere for the thread's default one. The file of "unix:/path" is its
+     * owner's alone (0600); who may connect besides is for {@code Files.setPosixFilePermissions}.
      *
      * <p>In a strand also "name:7000": the name is looked up on a thread of its own while the strand
      * parks, and the first of its addresses that can be had is listened on.

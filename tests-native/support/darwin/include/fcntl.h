@@ -17,6 +17,8 @@
 #define F_SETFL 4
 #define F_DUPFD_CLOEXEC 67
 #define FD_CLOEXEC 1
+#define AT_FDCWD (-2)
+#define AT_SYMLINK_NOFOLLOW 0x0020
 
 int open(const char *path, int flags, ...);
 int fcntl(int fd, int command, ...);

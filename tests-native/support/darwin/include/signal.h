@@ -11,10 +11,14 @@
 #define SIGSEGV 11
 #define SIGPIPE 13
 #define SIGTERM 15
+#define NSIG 32
 
 #define SA_ONSTACK 0x1
 #define SA_RESTART 0x2
 #define SA_RESETHAND 0x4
+#define SA_NOCLDSTOP 0x8
+#define SA_NODEFER 0x10
+#define SA_NOCLDWAIT 0x20
 #define SA_SIGINFO 0x40
 #define SS_DISABLE 0x4
 
@@ -44,6 +48,7 @@ int sigaction(int signal, const struct sigaction *action, struct sigaction *befo
 int sigaltstack(const stack_t *stack, stack_t *before);
 int sigemptyset(sigset_t *set);
 int sigfillset(sigset_t *set);
+int sigismember(const sigset_t *set, int signal);
 #define SIG_SETMASK 3
 int pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
 void (*signal(int number, void (*handler)(int)))(int);

@@ -33,6 +33,10 @@ struct stat {
 #define S_ISCHR(mode) (((mode)&S_IFMT) == S_IFCHR)
 #define S_ISSOCK(mode) (((mode)&S_IFMT) == S_IFSOCK)
 
+#define S_IRUSR 0000400
+#define S_IWUSR 0000200
+
+int fchmodat(int folder, const char *path, mode_t mode, int flag);
 int stat(const char *path, struct stat *out);
 int lstat(const char *path, struct stat *out);
 int fstat(int fd, struct stat *out);
