@@ -66,6 +66,11 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     @Override
+    Thread thread() {
+        return thread;
+    }
+
+    @Override
     public boolean isDone() {
         return !thread.isAlive();
     }

@@ -47,7 +47,7 @@ final class Native {
     static native void stop(long scheduler);
     static native void flushAll(long scheduler);
     static native int stats(long scheduler, long[] numbers, String[] names);
-    static native byte @Nullable [] dump(long caller, long scheduler);
+    static native byte @Nullable [] dump(long caller, long scheduler, boolean stacks);
 
     static native long create(long scheduler, byte @Nullable [] name);
     static native long id(long strand);

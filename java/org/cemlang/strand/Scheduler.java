@@ -3,7 +3,6 @@ package org.cemlang.strand;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -152,12 +151,17 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @throws IllegalStateException when it is closed
      */
     public String dump() {
-        Strand caller = Engine.CHOSEN.current();
-        core.enterOpen();
-        byte @Nullable [] text = Native.dump(
-                caller != null && caller.scheduler == this ? caller.control : 0, core.handle());
-        core.leave();
-        return text == null ? "" : new String(text, StandardCharsets.UTF_8);
+        return Dump.of(this, core, false);
+    }
+
+    /**
+     * As {@link #dump()}, and below each strand that is not running who called whom: of a Java strand
+     * its thread's stack trace, of a native one its functions as far as they have names.
+     *
+     * @throws IllegalStateException when it is closed
+     */
+    public String dumpStacks() {
+        return Dump.of(this, core, true);
     }
 
     /**
