@@ -65,6 +65,7 @@ struct strand_scheduler {
     struct strand_sanitizer carrier_sanitizer;
 
     unsigned poll_bound;
+    bool stamps_wakes;                         /* for its host, which follows who runs late */
 
     struct strand_loop *loop;
     struct strand_timers timers;

@@ -48,6 +48,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     private @Nullable StreamMemory memory;
     /** Virtual threads that were started inside strands, to their strands; mounted engine. */
     final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
+    final Recorder recorder = new Recorder(this);
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
     private @Nullable Strand running;
     volatile @Nullable Thread carrier;

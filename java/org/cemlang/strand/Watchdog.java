@@ -60,6 +60,7 @@ final class Watchdog {
     }
 
     private static void look(Scheduler scheduler, Sight sight) {
+        scheduler.recorder.tidy();
         Strand strand = scheduler.running();
         Thread holder = strand == null ? null : strand.thread();
         if (strand == null || holder == null || !waits(holder)) {
