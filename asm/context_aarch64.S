@@ -89,6 +89,47 @@ LOCAL(load_control):
 END strand_context_switch
 
 /*
+ * int strand_context_call_under(const struct strand_context *parked, void (*fn)(void *), void *arg)
+ *                               x0                                   x1                  x2
+ * calls fn(arg) on this stack; to an unwinder, the parked context has called it. Gives 1.
+ */
+FUNCTION strand_context_call_under
+    hint    #34                         /* bti c */
+    stp     x29, x30, [sp, #-32]!
+    .cfi_def_cfa_offset 32
+    .cfi_offset x29, -32
+    .cfi_offset x30, -24
+    str     x19, [sp, #16]
+    .cfi_offset x19, -16
+    ldr     x19, [x0, #CONTEXT_SP]
+    mov     x0, x2
+    .cfi_remember_state
+    .cfi_def_cfa x19, FRAME_BYTES
+    .cfi_offset x30, FRAME_X30 - FRAME_BYTES
+    .cfi_offset x29, FRAME_X29 - FRAME_BYTES
+    .cfi_offset x28, FRAME_X27 + 8 - FRAME_BYTES
+    .cfi_offset x27, FRAME_X27 - FRAME_BYTES
+    .cfi_offset x26, FRAME_X25 + 8 - FRAME_BYTES
+    .cfi_offset x25, FRAME_X25 - FRAME_BYTES
+    .cfi_offset x24, FRAME_X23 + 8 - FRAME_BYTES
+    .cfi_offset x23, FRAME_X23 - FRAME_BYTES
+    .cfi_offset x22, FRAME_X21 + 8 - FRAME_BYTES
+    .cfi_offset x21, FRAME_X21 - FRAME_BYTES
+    .cfi_offset x20, FRAME_X19 + 8 - FRAME_BYTES
+    .cfi_offset x19, FRAME_X19 - FRAME_BYTES
+    blr     x1
+    .cfi_restore_state
+    mov     w0, #1
+    ldr     x19, [sp, #16]
+    ldp     x29, x30, [sp], #32
+    .cfi_def_cfa_offset 0
+    .cfi_restore x19
+    .cfi_restore x29
+    .cfi_restore x30
+    ret
+END strand_context_call_under
+
+/*
  * First instruction of every context: x0 is the value of the first switch, x19 the entry, sp a
  * multiple of 16. There is no caller: backtraces and exceptions end here.
  */

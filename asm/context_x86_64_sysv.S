@@ -113,6 +113,35 @@ FUNCTION strand_context_restore
 END strand_context_restore
 
 /*
+ * int strand_context_call_under(const struct strand_context *parked, void (*fn)(void *), void *arg)
+ *                               rdi                                  rsi                 rdx
+ * calls fn(arg) on this stack; to an unwinder, the parked context has called it. Gives 1.
+ */
+FUNCTION strand_context_call_under
+    endbr64
+    pushq   %rbx
+    .cfi_adjust_cfa_offset 8
+    .cfi_offset %rbx, -16
+    movq    CONTEXT_SP(%rdi), %rbx
+    movq    %rdx, %rdi
+    .cfi_remember_state
+    .cfi_def_cfa %rbx, 8
+    .cfi_offset %r15, FRAME_R15 - 8
+    .cfi_offset %r14, FRAME_R14 - 8
+    .cfi_offset %r13, FRAME_R13 - 8
+    .cfi_offset %r12, FRAME_R12 - 8
+    .cfi_offset %rbx, FRAME_RBX - 8
+    .cfi_offset %rbp, FRAME_RBP - 8
+    call    *%rsi
+    .cfi_restore_state
+    movl    $1, %eax
+    popq    %rbx
+    .cfi_adjust_cfa_offset -8
+    .cfi_restore %rbx
+    ret
+END strand_context_call_under
+
+/*
  * First instruction of every context: rax is the value of the first switch, r12 the entry, rsp a
  * multiple of 16. There is no caller: backtraces and exceptions end here.
  */

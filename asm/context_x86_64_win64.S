@@ -103,6 +103,17 @@ LOCAL(load_control):
 END strand_context_switch
 
 /*
+ * int strand_context_call_under(const struct strand_context *parked, void (*fn)(void *), void *arg)
+ * Not here: unwind codes know no frame on another stack. Gives 0.
+ */
+FUNCTION strand_context_call_under
+    .seh_endprologue
+    endbr64
+    xorl    %eax, %eax
+    ret
+END strand_context_call_under
+
+/*
  * First instruction of every context: rax is the value of the first switch, r12 the entry, rsp a
  * multiple of 16. Its caller's address is 0: backtraces and exceptions end here.
  */

@@ -3,6 +3,7 @@
 module org.cemlang.strand {
     requires org.apache.commons.lang3;
     requires java.management;
+    requires static jdk.jfr;
     requires static transitive org.jspecify;
 
     exports org.cemlang.strand;

@@ -43,6 +43,13 @@ static inline void *strand_context_sp(const struct strand_context *context)
     return (void *)((uintptr_t)context->sp - STRAND_CONTEXT_BELOW_SP);
 }
 
+/*
+ * Calls fn(arg) on the caller's stack, in such a way that an unwinder which is started in fn finds
+ * the frames of the parked context behind it, up to its first. 1; 0 without a call where this kind
+ * of context cannot do that (ucontext, Windows).
+ */
+int strand_context_call_under(const struct strand_context *parked, void (*fn)(void *), void *arg);
+
 /* "asm" or "ucontext". */
 extern const char strand_context_name[];
 

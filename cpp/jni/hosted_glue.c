@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Natives about Java strands: their turns, and the waits that are no stream's. */
 #include <errno.h>
+#include <string.h>
 
 #include "glue.h"
 #include "hosted.h"
@@ -74,6 +75,27 @@ static jint wait_in_place(JNIEnv *env, jclass class, jlong self)
     return strand_hosted_wait_in_place(strand_jni_pointer(self));
 }
 
+static jbyteArray wait_reason(JNIEnv *env, jclass class, jlong self)
+{
+    (void)class;
+    const struct strand *strand = strand_jni_pointer(self);
+    return strand_armed(strand)
+               ? strand_jni_bytes(env, strand->wait.reason, strlen(strand->wait.reason))
+               : NULL;
+}
+
+static void stamp_wakes(JNIEnv *env, jclass class, jlong scheduler)
+{
+    (void)env, (void)class;
+    ((strand_scheduler *)strand_jni_pointer(scheduler))->stamps_wakes = true;
+}
+
+static jlong woken_ns(JNIEnv *env, jclass class, jlong self)
+{
+    (void)env, (void)class;
+    return ((struct strand *)strand_jni_pointer(self))->wait.since_ns;
+}
+
 static void wait_done(JNIEnv *env, jclass class, jlong self)
 {
     (void)env, (void)class;
@@ -118,6 +140,9 @@ static const JNINativeMethod methods[] = {
     {"next", "(JJI)J", (void *)next},
     {"pass", "(JJI)J", (void *)pass},
     {"waitInPlace", "(J)I", (void *)wait_in_place},
+    {"waitReason", "(J)[B", (void *)wait_reason},
+    {"stampWakes", "(J)V", (void *)stamp_wakes},
+    {"wokenNs", "(J)J", (void *)woken_ns},
     {"waitDone", "(J)V", (void *)wait_done},
     {"joinStep", "(JJJ)I", (void *)join_step},
     {"sleepStep", "(JJ)I", (void *)sleep_step},

@@ -145,14 +145,14 @@ static jint stats(JNIEnv *env, jclass class, jlong scheduler, jlongArray numbers
 }
 
 /* Through a nameless file: a dump may be larger than a pipe holds. NULL: no such file to be had. */
-static jbyteArray dump(JNIEnv *env, jclass class, jlong caller, jlong scheduler)
+static jbyteArray dump(JNIEnv *env, jclass class, jlong caller, jlong scheduler, jboolean stacks)
 {
     (void)class;
     FILE *file = tmpfile();
     if (!file)
         return NULL;
     strand_scheduler_dump_from_anywhere(strand_jni_held(caller), strand_jni_pointer(scheduler),
-                                        fileno(file));
+                                        fileno(file), stacks);
     jbyteArray bytes = NULL;
     if (fseek(file, 0, SEEK_END) == 0) {
         long size = ftell(file);
@@ -179,7 +179,7 @@ static const JNINativeMethod methods[] = {
     {"stop", "(J)V", (void *)stop},
     {"flushAll", "(J)V", (void *)flush_all},
     {"stats", "(J[J[Ljava/lang/String;)I", (void *)stats},
-    {"dump", "(JJ)[B", (void *)dump},
+    {"dump", "(JJZ)[B", (void *)dump},
 };
 const struct strand_jni_table strand_jni_scheduler_natives = {
     methods, sizeof methods / sizeof *methods};

@@ -116,5 +116,11 @@ int strand_scheduler_stats(strand_scheduler *s, struct strand_scheduler_stats *o
 void strand_scheduler_dump(strand_scheduler *s, int fd)
 {
     if (resolve(&s) == 0)
-        strand_scheduler_dump_from_anywhere(strand_scheduler_held(), s, fd);
+        strand_scheduler_dump_from_anywhere(strand_scheduler_held(), s, fd, false);
+}
+
+void strand_scheduler_dump_stacks(strand_scheduler *s, int fd)
+{
+    if (resolve(&s) == 0)
+        strand_scheduler_dump_from_anywhere(strand_scheduler_held(), s, fd, true);
 }

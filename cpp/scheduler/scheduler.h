@@ -65,6 +65,7 @@ struct strand_scheduler {
     struct strand_sanitizer carrier_sanitizer;
 
     unsigned poll_bound;
+    bool stamps_wakes;                         /* for its host, which follows who runs late */
 
     struct strand_loop *loop;
     struct strand_timers timers;
@@ -103,6 +104,7 @@ struct strand_scheduler {
     } overflow;
 
     int dump_fd;                               /* a dump asked for elsewhere, or -1; guest_lock */
+    bool dump_stacks;                          /* the same */
     pthread_cond_t dump_served;
 
     int64_t stop_deadline_ns;                  /* of the grace period; 0 while not stopping */
@@ -205,7 +207,8 @@ void strand_scheduler_wait_in_place(strand_scheduler *s, const struct strand *st
 /* -- dump (dump.c) -- */
 void strand_scheduler_write_dump(strand_scheduler *s, const char *why, int fd);   /* the holder */
 void strand_scheduler_serve_dump(strand_scheduler *s);
-void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_scheduler *s, int fd);
+void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_scheduler *s, int fd,
+                                         bool stacks);
 
 /* -- between the files of this room -- */
 void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot);

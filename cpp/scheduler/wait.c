@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "clock.h"
 #include "scheduler.h"
 
 static void fire(struct strand_timer *timer)
@@ -126,6 +127,8 @@ void strand_wait_wake(struct strand *strand)
          * parked there. An unpark too many does no harm, one too few loses the strand. */
         strand->unpark = strand->kind == STRAND_HOSTED;
     }
+    if (strand->scheduler->stamps_wakes)
+        strand->wait.since_ns = strand_clock_now_ns();
     strand_wait_disarm(strand);
 }
 

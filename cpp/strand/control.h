@@ -58,7 +58,8 @@ struct strand_wait {
     const char *reason;                           /* static storage, reads well in a dump */
     struct strand_link link;                      /* in `queue` */
     struct strand_list *queue;                    /* waited in, or NULL */
-    int64_t since_ns;                             /* of the loop's clock */
+    int64_t since_ns;                             /* of the loop's clock; once it is over, and
+                                                     with stamps_wakes, when it ended */
     struct strand_timer timer;
 };
 

@@ -154,6 +154,13 @@ STRAND_API int strand_scheduler_stats(strand_scheduler *s, struct strand_schedul
 /** Writes every strand to fd: id, name, state, why parked, since when. Any thread. */
 STRAND_API void strand_scheduler_dump(strand_scheduler *s, int fd);
 
+/**
+ * The same, and below each native strand that is not running who called whom, at most 64 a segment,
+ * as "file(function+0x12) [address]": addr2line finds the line, and names what is not exported. Not
+ * with the ucontext switch, nor on macOS. Takes some microseconds a strand, during which none runs.
+ */
+STRAND_API void strand_scheduler_dump_stacks(strand_scheduler *s, int fd);
+
 /** @} */
 
 /* ---- Strands --------------------------------------------------------------------------------- */

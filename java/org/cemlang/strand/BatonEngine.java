@@ -53,6 +53,9 @@ final class BatonEngine extends Engine {
         while (next >= 0) {
             BatonStrand strand = (BatonStrand) StrandTable.get((int) (next >>> 1));
             scheduler.setRunning(strand);
+            if (Recorder.isOn()) {
+                scheduler.recorder.began(strand);
+            }
             if (strand.grant()) {
                 return true;
             }
@@ -67,6 +70,9 @@ final class BatonEngine extends Engine {
     /** By the strand that holds the baton; true: it has kept it, being the next one itself. */
     static boolean pass(BatonStrand from, int became) {
         Scheduler scheduler = from.scheduler;
+        if (Recorder.isOn()) {
+            scheduler.recorder.ended(from, became);
+        }
         long next = Native.pass(scheduler.handle(), from.control, became);
         if (next >= 0 && StrandTable.get((int) (next >>> 1)) == from) {
             return true;

@@ -101,6 +101,11 @@ final class BatonStrand extends Strand {
     }
 
     @Override
+    Thread thread() {
+        return thread;
+    }
+
+    @Override
     public boolean isDone() {
         return ended.getCount() == 0;
     }

@@ -74,7 +74,7 @@ final class ExitHook {
         }
         Strand turn = scheduler.running();
         if (turn != null) {
-            boolean stuck = inExit(threadOf(turn))
+            boolean stuck = inExit(turn.thread())
                     && (turn instanceof BatonStrand || elapsedNs > STUCK_AFTER_NS);
             if (stuck) {
                 Native.flushAll(scheduler.handle());
@@ -82,11 +82,7 @@ final class ExitHook {
             return stuck;
         }
         Strand last = scheduler.lives() == 1 ? StrandTable.anyOf(scheduler) : null;
-        return last != null && inExit(threadOf(last));
-    }
-
-    private static Thread threadOf(Strand strand) {
-        return strand instanceof BatonStrand baton ? baton.thread : ((MountedStrand) strand).thread;
+        return last != null && inExit(last.thread());
     }
 
     private static boolean inExit(@Nullable Thread thread) {

@@ -21,6 +21,7 @@ final class MountedEngine extends Engine {
             Native.class, Errno.class, StrandTable.class, MountedStrand.class, Failure.class,
             Failure.Canceled.class, Failure.CanceledIo.class, Failure.Closed.class,
             DeadlockException.class, Deadlines.class, Pinning.class, StreamMemory.class,
+            Recorder.class,
             java.util.concurrent.locks.LockSupport.class,
             java.util.concurrent.RejectedExecutionException.class
         }) {
@@ -47,7 +48,14 @@ final class MountedEngine extends Engine {
         while (next >= 0) {
             MountedStrand strand = (MountedStrand) StrandTable.get((int) (next >>> 1));
             scheduler.setRunning(strand);
+            boolean recorded = Recorder.isOn();
+            if (recorded) {
+                scheduler.recorder.began(strand);
+            }
             int became = strand.turn((next & 1) != 0);
+            if (recorded) {
+                scheduler.recorder.ended(strand, became);
+            }
             scheduler.setRunning(null);
             next = Native.next(handle, strand.control, became);
         }

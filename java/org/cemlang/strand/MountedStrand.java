@@ -66,6 +66,11 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     @Override
+    Thread thread() {
+        return thread;
+    }
+
+    @Override
     public boolean isDone() {
         return !thread.isAlive();
     }
@@ -87,6 +92,9 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     private void ready() {
         if ((long) WORD.getAndAdd(this, 1L) == 0) {
+            if (Recorder.isOn()) {
+                scheduler.recorder.ready(this);
+            }
             Native.ready(0, id);
         }
     }

@@ -47,7 +47,7 @@ final class Native {
     static native void stop(long scheduler);
     static native void flushAll(long scheduler);
     static native int stats(long scheduler, long[] numbers, String[] names);
-    static native byte @Nullable [] dump(long caller, long scheduler);
+    static native byte @Nullable [] dump(long caller, long scheduler, boolean stacks);
 
     static native long create(long scheduler, byte @Nullable [] name);
     static native long id(long strand);
@@ -58,6 +58,11 @@ final class Native {
     static native long next(long scheduler, long previous, int disposition);
     static native long pass(long scheduler, long previous, int disposition);
     static native int waitInPlace(long self);
+    /** Why a strand that is armed in a step parks; null for one that is not. */
+    static native byte @Nullable [] waitReason(long self);
+    /** From now on {@link #wokenNs} says when the core last ended a wait of a strand. */
+    static native void stampWakes(long scheduler);
+    static native long wokenNs(long self);
     static native void waitDone(long self);
     static native int joinStep(long self, long id, long deadlineNs);
     static native int sleepStep(long self, long deadlineNs);

@@ -3,7 +3,6 @@ package org.cemlang.strand;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -49,6 +48,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     private @Nullable StreamMemory memory;
     /** Virtual threads that were started inside strands, to their strands; mounted engine. */
     final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
+    final Recorder recorder = new Recorder(this);
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
     private @Nullable Strand running;
     volatile @Nullable Thread carrier;
@@ -152,12 +152,17 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @throws IllegalStateException when it is closed
      */
     public String dump() {
-        Strand caller = Engine.CHOSEN.current();
-        core.enterOpen();
-        byte @Nullable [] text = Native.dump(
-                caller != null && caller.scheduler == this ? caller.control : 0, core.handle());
-        core.leave();
-        return text == null ? "" : new String(text, StandardCharsets.UTF_8);
+        return Dump.of(this, core, false);
+    }
+
+    /**
+     * As {@link #dump()}, and below each strand that is not running who called whom: of a Java strand
+     * its thread's stack trace, of a native one its functions as far as they have names.
+     *
+     * @throws IllegalStateException when it is closed
+     */
+    public String dumpStacks() {
+        return Dump.of(this, core, true);
     }
 
     /**

@@ -96,6 +96,9 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
         return "Strand[" + name() + "]";
     }
 
+    /** On which its Java code runs. */
+    abstract Thread thread();
+
     final int slot() {
         return (int) id;
     }

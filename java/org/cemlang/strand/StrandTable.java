@@ -23,6 +23,13 @@ final class StrandTable {
         return chunks[slot >>> CHUNK_BITS][slot & CHUNK_MASK];
     }
 
+    /** For those who may come with a number that no Java strand ever had. */
+    static @Nullable Strand find(int slot) {
+        Strand[][] all = chunks;
+        int chunk = slot >>> CHUNK_BITS;
+        return chunk < all.length ? all[chunk][slot & CHUNK_MASK] : null;
+    }
+
     static void put(int slot, @Nullable Strand strand) {
         int chunk = slot >>> CHUNK_BITS;
         if (chunk >= chunks.length) {

@@ -60,8 +60,9 @@ final class Watchdog {
     }
 
     private static void look(Scheduler scheduler, Sight sight) {
+        scheduler.recorder.tidy();
         Strand strand = scheduler.running();
-        Thread holder = strand == null ? null : holder(strand);
+        Thread holder = strand == null ? null : strand.thread();
         if (strand == null || holder == null || !waits(holder)) {
             sight.strand = null;
             return;
@@ -77,10 +78,6 @@ final class Watchdog {
             sight.reported = true;
             System.err.println(line(strand, holder));
         }
-    }
-
-    private static Thread holder(Strand strand) {
-        return strand instanceof BatonStrand baton ? baton.thread : ((MountedStrand) strand).thread;
     }
 
     private static boolean waits(Thread thread) {
