@@ -155,6 +155,7 @@ TEST_F(Listener, shouldRefuseWhatIsNoAddress)
               "127.0.0.1:65536",
               "127.0.0.1:-1", "127.0.0.1:+1", "127.0.0.1: 1", "127.0.0.1:7x", "127.0.0.1.1:1",
               "::1:7000", "[::1]", "[::1]7000", "[::1:7000", "[127.0.0.1]:1", "[fe80::1%]:1",
+              "[fe80::1% 1]:1", "[fe80::1%+1]:1", "[fe80::1%-18446744073709551615]:1",
               "unix:", "tcp:127.0.0.1:1"}) {
             EXPECT_EQ(strand_listen(address, 0, &listener), -EINVAL) << address;
             EXPECT_EQ(strand_connect(address, STRAND_FOREVER, &stream), -EINVAL) << address;

@@ -8,22 +8,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
+/* Digits and nothing else: strtoul would take blanks and signs too. */
+static bool parse_number(const char *text, int most_digits, uint64_t most, uint64_t *out)
+{
+    *out = 0;
+    for (const char *c = text; *c; c++) {
+        if (*c < '0' || *c > '9' || c - text >= most_digits)
+            return false;
+        *out = *out * 10 + (uint64_t)(*c - '0');
+    }
+    return *text && *out <= most;
+}
+
 static bool parse_port(const char *text, in_port_t *port)
 {
-    unsigned value = 0;
-    if (*text == '\0')
-        return false;
-    for (const char *c = text; *c; c++) {
-        if (*c < '0' || *c > '9' || c - text >= 5)
-            return false;
-        value = value * 10 + (unsigned)(*c - '0');
-    }
+    uint64_t value;
+    bool valid = parse_number(text, 5, 65535, &value);
     *port = htons((uint16_t)value);
-    return value <= 65535;
+    return valid;
 }
 
 static int parse_unix(const char *path, struct strand_address *out)
@@ -48,12 +53,9 @@ static bool parse_scope(char *host, uint32_t *scope)
     if (!percent)
         return true;
     *percent = '\0';
-    char *rest;
-    unsigned long number = strtoul(percent + 1, &rest, 10);
-    if (rest != percent + 1 && *rest == '\0' && number <= UINT32_MAX)
-        *scope = (uint32_t)number;
-    else
-        *scope = if_nametoindex(percent + 1);
+    uint64_t number;
+    bool numeric = parse_number(percent + 1, IF_NAMESIZE, UINT32_MAX, &number);
+    *scope = numeric ? (uint32_t)number : if_nametoindex(percent + 1);
     return *scope != 0;
 }
 
