@@ -102,6 +102,19 @@ int strand_stream_create(strand_scheduler *s, int fd, const struct strand_stream
     return 0;
 }
 
+int strand_stream_create_on_copy(strand_scheduler *s, int fd, strand_stream **out)
+{
+    int copy = strand_socket_duplicate(fd);
+    if (copy < 0)
+        return copy;
+    int status = strand_stream_create(s, copy, NULL, out);
+    if (status < 0) {
+        struct strand_descriptor d = {.fd = copy, .given_fd = copy};
+        strand_descriptor_close(&d, false);
+    }
+    return status;
+}
+
 int strand_stream_watch(strand_stream *s)
 {
     if (strand_loop_watched(&s->watch))

@@ -28,6 +28,8 @@ void strand_io_count(strand_scheduler *s, struct strand_scheduler_stats *out);
 
 int strand_stream_create(strand_scheduler *s, int fd, const struct strand_stream_options *options,
                          strand_stream **out);
+/* On another descriptor for the same thing, which is the stream's; fd stays the caller's. */
+int strand_stream_create_on_copy(strand_scheduler *s, int fd, strand_stream **out);
 /* fd 0 or 1, or 2; created at first use. -EBUSY when another scheduler owns it. */
 int strand_stream_standard(strand_scheduler *s, int fd, strand_stream **out);
 

@@ -24,6 +24,14 @@ static jlong open_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd, jl
     return strand_jni_handle(status, stream);
 }
 
+static jlong open_copy(JNIEnv *env, jclass class, jlong scheduler, jint fd)
+{
+    (void)env, (void)class;
+    strand_stream *stream = NULL;
+    int status = strand_stream_create_on_copy(strand_jni_pointer(scheduler), fd, &stream);
+    return strand_jni_handle(status, stream);
+}
+
 static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd)
 {
     (void)env, (void)class;
@@ -108,6 +116,13 @@ static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlon
     return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream));
 }
 
+static jint shut_down_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
+{
+    (void)env, (void)class;
+    set_deadline(strand_jni_pointer(stream), deadline_ns);
+    return strand_stream_shutdown_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+}
+
 static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
@@ -151,11 +166,13 @@ static jlong io_of(JNIEnv *env, jclass class, jlong scheduler)
 
 static const JNINativeMethod methods[] = {
     {"openStream", "(JIJZ)J", (void *)open_stream},
+    {"openCopy", "(JI)J", (void *)open_copy},
     {"standardStream", "(JI)J", (void *)standard_stream},
     {"readLineStep", "(JJJ[BILorg/cemlang/strand/LineBuffer;)J", (void *)read_line_step},
     {"writeStep", "(JJJ[BIIZ)I", (void *)write_step},
     {"writeDirectStep", "(JJJLjava/nio/ByteBuffer;IIZ)I", (void *)write_direct_step},
     {"flushStep", "(JJJ)I", (void *)flush_step},
+    {"shutDownStep", "(JJJ)I", (void *)shut_down_step},
     {"closeStep", "(JJJ)I", (void *)close_step},
     {"giveUp", "(JJ)V", (void *)give_up},
     {"closeIdle", "(J)I", (void *)close_idle},

@@ -10,10 +10,10 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** A stream's way in: lines from its buffer, decoded whole, so that no reading cuts a character. */
-final class LineReader implements LineStream.Step {
+final class LineReader implements StreamHandle.Step {
     private static final LineStream.Ending[] ENDINGS = LineStream.Ending.values();
 
-    private final LineStream stream;
+    private final StreamHandle stream;
     private final Scheduler scheduler;
     private LineStream.Ending ending = LineStream.Ending.NONE;
     /** Lines that did not fit into the buffers they were asked for with; one for each such reader. */
@@ -21,9 +21,9 @@ final class LineReader implements LineStream.Step {
 
     private record Kept(byte[] bytes, LineStream.Ending ending) {}
 
-    LineReader(LineStream stream, Scheduler scheduler) {
+    LineReader(StreamHandle stream) {
         this.stream = stream;
-        this.scheduler = scheduler;
+        this.scheduler = stream.scheduler;
     }
 
     @Nullable String next(Charset charset) throws IOException {

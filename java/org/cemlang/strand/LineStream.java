@@ -34,26 +34,28 @@ import org.jspecify.annotations.Nullable;
  * java.nio.channels.AsynchronousCloseException} when the stream is closed meanwhile, or was before.
  */
 public final class LineStream implements AutoCloseable {
-    private static final Strand.GivingUp GIVING_UP = Native::giveUp;
-
     private final Scheduler scheduler;
-    private final String where;
-    /** 0 once closed, which another thread's close looks at. */
-    private volatile long handle;
-    /** The library's memory of it; null until it is first used, and once closed. */
-    private @Nullable ByteBuffer fields;
-    /** 0: for ever. */
-    private long timeoutNs;
+    private final StreamHandle in;
+    /** The same, or, of a process, another. */
+    private final StreamHandle out;
     private Charset charset = StandardCharsets.UTF_8;
     private final LineReader reader;
     private final LineWriter writer;
 
     LineStream(Scheduler scheduler, long handle, String where) {
-        this.scheduler = scheduler;
-        this.handle = handle;
-        this.where = where;
-        reader = new LineReader(this, scheduler);
-        writer = new LineWriter(this, scheduler);
+        this(StreamHandle.of(scheduler, handle, where));
+    }
+
+    private LineStream(StreamHandle both) {
+        this(both, both);
+    }
+
+    private LineStream(StreamHandle in, StreamHandle out) {
+        this.scheduler = in.scheduler;
+        this.in = in;
+        this.out = out;
+        reader = new LineReader(in);
+        writer = new LineWriter(out);
     }
 
     /** How a line ended. */
@@ -71,7 +73,11 @@ public final class LineStream implements AutoCloseable {
             this.text = text;
         }
 
-        /** Its characters, which are its bytes. */
+        /**
+         * Its characters, which are its bytes.
+         *
+         * @return none, one or two characters
+         */
         public String text() {
             return text;
         }
@@ -82,6 +88,8 @@ public final class LineStream implements AutoCloseable {
      * "name:7000": a name is looked up on a thread of its own while the strand parks, and its
      * addresses are tried one after the other.
      *
+     * @param address of the listener
+     * @return the connection
      * @throws java.net.UnknownHostException if no host has that name
      * @throws IOException that names the address, if it is none or the connection fails
      * @throws IllegalStateException outside a strand
@@ -94,6 +102,9 @@ public final class LineStream implements AutoCloseable {
      * As {@link #connect(String)}, waiting for at most {@code patience}; zero or less: for as long
      * as the system does.
      *
+     * @param address of the listener
+     * @param patience for all of it
+     * @return the connection
      * @throws java.net.SocketTimeoutException if it is not there by then
      * @throws IOException as {@link #connect(String)}
      * @throws IllegalStateException outside a strand
@@ -110,23 +121,57 @@ public final class LineStream implements AutoCloseable {
      * On a descriptor that this process has, such as a pipe's; {@link #close} closes it. Its flags
      * are left as they are. In a strand: for its scheduler; elsewhere for the thread's default one.
      *
+     * @param descriptor its number
+     * @return the stream
      * @throws IOException if there is no such descriptor
      */
     public static LineStream open(int descriptor) throws IOException {
+        return new LineStream(StreamHandle.open(
+                Strands.scheduler(), descriptor, false, "descriptor " + descriptor));
+    }
+
+    /**
+     * A process's standard output, to be read, and its standard input, to be written to. It takes over
+     * what {@link Process#getInputStream} and {@link Process#getOutputStream} return, which are at
+     * their end from then on; the error output stays. What the process has written is there also
+     * after its end. In a strand: for its scheduler; elsewhere for the thread's default one.
+     *
+     * <pre>{@code
+     * Process sort = new ProcessBuilder("sort").start();
+     * try (LineStream lines = LineStream.of(sort)) {
+     *     lines.writeLine("b");
+     *     lines.writeLine("a");
+     *     lines.shutdownOutput();
+     *     Strands.println(lines.readLine());     // a
+     * }
+     * }</pre>
+     *
+     * <p>Closing it ends neither the process nor the wait for it; {@link Process#waitFor()} parks a
+     * strand on JDK 21 and later, and on 17 belongs into {@link Strands#blocking}.
+     *
+     * @param process one that was started with pipes, as by default
+     * @return the stream
+     * @throws IOException if its input or output was closed, or is no pipe of this process's, since it was
+     *     redirected
+     * @throws IllegalStateException if its output has been read from before
+     * @throws UnsupportedOperationException if this JDK does not show the pipes of a process
+     */
+    public static LineStream of(Process process) throws IOException {
         Scheduler scheduler = Strands.scheduler();
-        String where = "descriptor " + descriptor;
-        long stream = scheduler.make(core -> Native.openStream(core, descriptor, 0, false));
-        if (stream < 0) {
-            throw stream == Errno.BAD_DESCRIPTOR
-                    ? new IOException(where + ": there is none") : Failure.io(stream, where);
+        StreamHandle in = ProcessPipes.openOutput(scheduler, process);
+        try {
+            return new LineStream(in, ProcessPipes.openInput(scheduler, process));
+        } catch (Throwable failed) {
+            new LineStream(in).close();
+            throw failed;
         }
-        return new LineStream(scheduler, stream, where);
     }
 
     /**
      * Standard input, for the calling strand's scheduler. Closing it leaves the process's open: the
      * next call returns a new stream on it.
      *
+     * @return the stream
      * @throws IOException if another scheduler has it
      * @throws IllegalStateException outside a strand
      */
@@ -138,6 +183,7 @@ public final class LineStream implements AutoCloseable {
      * Standard output, for the calling strand's scheduler. Closing it flushes and leaves the
      * process's open: the next call returns a new stream on it.
      *
+     * @return the stream
      * @throws IOException if another scheduler has it
      * @throws IllegalStateException outside a strand
      */
@@ -162,6 +208,7 @@ public final class LineStream implements AutoCloseable {
      * strands run, and there an interrupt or a cancel ends it as where it waits; the line stays for
      * the next call.
      *
+     * @return the line, or null
      * @throws LineTooLongException once for a line over 1 MiB; the next call goes on after it
      * @throws IOException if reading fails, or the stream is closed meanwhile
      */
@@ -173,6 +220,8 @@ public final class LineStream implements AutoCloseable {
      * The next line's bytes without its ending, put into the buffer; their count, or -1 at the end
      * of input. {@link #ending} tells the rest.
      *
+     * @param into gets the bytes, from its position on
+     * @return how many, or -1
      * @throws BufferOverflowException if the line does not fit; the next call gets the same line
      * @throws LineTooLongException as {@link #readLine()}
      * @throws IOException as {@link #readLine()}
@@ -184,7 +233,11 @@ public final class LineStream implements AutoCloseable {
         return reader.next(into);
     }
 
-    /** How the line ended that was read last. */
+    /**
+     * How the line ended that was read last.
+     *
+     * @return its ending; {@link Ending#NONE} also at the end of input
+     */
     public Ending ending() {
         return reader.ending();
     }
@@ -193,6 +246,7 @@ public final class LineStream implements AutoCloseable {
      * A line, in the {@link #charset} (UTF-8; what that lacks becomes a question mark) and with a
      * newline; whole among strands.
      *
+     * @param line without its newline
      * @throws IOException if writing fails, now or what was accepted earlier
      */
     public void writeLine(CharSequence line) throws IOException {
@@ -203,6 +257,7 @@ public final class LineStream implements AutoCloseable {
      * The buffer's bytes and a newline; whole among strands. The buffer's position moves to its
      * limit.
      *
+     * @param line without its newline
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
     public void writeLine(ByteBuffer line) throws IOException {
@@ -213,6 +268,7 @@ public final class LineStream implements AutoCloseable {
      * The buffer's bytes as they are; whole among strands. The buffer's position moves to its
      * limit.
      *
+     * @param bytes from the position to the limit
      * @throws IOException as {@link #writeLine(CharSequence)}
      */
     public void write(ByteBuffer bytes) throws IOException {
@@ -233,18 +289,36 @@ public final class LineStream implements AutoCloseable {
     }
 
     /**
+     * Flushes, and ends the output: the peer finds its input at the end. Reading goes on. It is for
+     * connections and for {@linkplain #of processes}; anything else has nothing but {@link #close}.
+     *
+     * @throws IOException if flushing fails, or there is no such end
+     */
+    public void shutdownOutput() throws IOException {
+        if (out != in) {
+            out.closeIn(out.strand());
+        } else {
+            writer.shutdown();
+        }
+    }
+
+    /**
      * How long each later call may wait; zero or less: for ever, as it is at first. Also outside a
      * strand while the scheduler does not run.
+     *
+     * @param patience for each call
      */
     public void timeout(Duration patience) {
         scheduler.checkUsableHere();
-        timeoutNs = Math.max(0, Deadlines.nanos(patience));
+        in.timeout(patience);
+        out.timeout(patience);
     }
 
     /**
      * What later lines are written and read in; UTF-8 at first. Also outside a strand while the
      * scheduler does not run.
      *
+     * @param charset for both directions
      * @throws IllegalArgumentException for one in which a newline is not the byte 10, such as
      *     UTF-16
      */
@@ -268,115 +342,42 @@ public final class LineStream implements AutoCloseable {
      */
     @Override
     public void close() throws IOException {
-        if (handle == 0) {
+        if (in.isClosed() && out.isClosed()) {
             return;
         }
         Strand self = Engine.CHOSEN.current();
         if (self != null && self.scheduler == scheduler) {
             closeIn(self);
         } else {
-            Elsewhere.close(scheduler, this::closeWhileIdle, () -> closeIn(strand()));
+            Elsewhere.close(scheduler, this::closeWhileIdle, () -> closeIn(in.strand()));
         }
     }
 
+    /** What was written goes out first; where that fails, both are closed nevertheless. */
     private void closeIn(Strand self) throws IOException {
-        long stream = handle;
-        if (stream == 0) {
-            return;
+        reader.close();
+        try {
+            out.closeIn(self);
+        } finally {
+            in.closeIn(self);
         }
-        ByteBuffer open = fields();
-        forget();
-        boolean interrupted = false;
-        long deadlineNs = deadline();
-        int status;
-        while ((status = Native.closeStep(self.control, stream, deadlineNs)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(open);
-            interrupted |= !self.await();
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        check(status);
     }
 
     private void closeWhileIdle() throws IOException {
-        long stream = handle;
-        if (stream != 0) {
-            forget();
-            check(Native.closeIdle(stream));
+        reader.close();
+        try {
+            out.closeWhileIdle();
+        } finally {
+            in.closeWhileIdle();
         }
     }
 
-    private void forget() {
-        handle = 0;
-        fields = null;
-        reader.close();
+    boolean isClosed() {
+        return in.isClosed();
     }
 
     @Override
     public String toString() {
-        return "LineStream[" + where + "]";
-    }
-
-    // -- for this package, in a strand ------------------------------------------------------------
-
-    boolean isClosed() {
-        return handle == 0;
-    }
-
-    Strand strand() {
-        Strand self = Engine.CHOSEN.current();
-        if (self == null || self.scheduler != scheduler) {
-            throw new IllegalStateException("only a strand of its scheduler may use " + this);
-        }
-        return self;
-    }
-
-    long handle() throws IOException {
-        long open = handle;
-        if (open == 0) {
-            throw Failure.closed(where);
-        }
-        return open;
-    }
-
-    ByteBuffer fields() throws IOException {
-        ByteBuffer open = fields;
-        if (open == null) {
-            open = StreamMemory.fieldsOf(handle());
-            fields = open;
-        }
-        return open;
-    }
-
-    /** Of a call that begins now; see {@link Native#readLineStep}. */
-    long deadline() {
-        return timeoutNs > 0 ? -timeoutNs : Native.FOREVER;
-    }
-
-    void check(long status) throws IOException {
-        if (status < 0) {
-            throw Failure.io(status, where);
-        }
-    }
-
-    /** A step, with what it works on; see {@link Native}. */
-    interface Step {
-        long ask(long self, long stream, long deadlineNs);
-    }
-
-    /**
-     * Goes on with a step that has just said that it must wait: parks and asks it again, until it is
-     * done. Its first call is the caller's own, so that a step which need not wait makes no object.
-     */
-    long await(Strand self, long stream, Step step) throws IOException {
-        ByteBuffer open = fields();
-        long got;
-        do {
-            long deadlineNs = StreamMemory.deadline(open);
-            self.await(stream, GIVING_UP, where);
-            got = step.ask(self.control, stream, deadlineNs);
-        } while (got == Errno.AGAIN);
-        return got;
+        return "LineStream[" + in + "]";
     }
 }

@@ -6,14 +6,15 @@ import java.nio.ByteBuffer;
 
 /** A stream's way out: behind what waits there already, else by the library. */
 final class LineWriter {
-    private static final LineStream.Step FLUSH = Native::flushStep;
+    private static final StreamHandle.Step FLUSH = Native::flushStep;
+    private static final StreamHandle.Step SHUT_DOWN = Native::shutDownStep;
 
-    private final LineStream stream;
+    private final StreamHandle stream;
     private final Scheduler scheduler;
 
-    LineWriter(LineStream stream, Scheduler scheduler) {
+    LineWriter(StreamHandle stream) {
         this.stream = stream;
-        this.scheduler = scheduler;
+        this.scheduler = stream.scheduler;
     }
 
     void flush() throws IOException {
@@ -22,6 +23,17 @@ final class LineWriter {
         long status = Native.flushStep(self.control, handle, stream.deadline());
         if (status == Errno.AGAIN) {
             status = stream.await(self, handle, FLUSH);
+        }
+        stream.check(status);
+    }
+
+    /** No more output; flushed. */
+    void shutdown() throws IOException {
+        Strand self = stream.strand();
+        long handle = stream.handle();
+        long status = Native.shutDownStep(self.control, handle, stream.deadline());
+        if (status == Errno.AGAIN) {
+            status = stream.await(self, handle, SHUT_DOWN);
         }
         stream.check(status);
     }
@@ -61,7 +73,7 @@ final class LineWriter {
     }
 
     private record ArrayWrite(byte[] bytes, int offset, int length, boolean newline)
-            implements LineStream.Step {
+            implements StreamHandle.Step {
         @Override
         public long ask(long self, long stream, long deadlineNs) {
             return Native.writeStep(self, stream, deadlineNs, bytes, offset, length, newline);
@@ -85,7 +97,7 @@ final class LineWriter {
     }
 
     private record DirectWrite(ByteBuffer from, int offset, int length, boolean newline)
-            implements LineStream.Step {
+            implements StreamHandle.Step {
         @Override
         public long ask(long self, long stream, long deadlineNs) {
             return Native.writeDirectStep(self, stream, deadlineNs, from, offset, length, newline);

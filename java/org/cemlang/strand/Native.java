@@ -71,6 +71,8 @@ final class Native {
     static native int cancel(long caller, long id);
 
     static native long openStream(long scheduler, int descriptor, long maxLineBytes, boolean keep);
+    /** On a descriptor of its own for what that one is for. */
+    static native long openCopy(long scheduler, int descriptor);
     static native long standardStream(long scheduler, int descriptor);
     // Of these steps, deadlineNs is absolute, or, negative, a patience that begins with the call.
     /** Length and ending ({@code length << 2 | ending}), or {@link #END}, or an errno value. */
@@ -81,6 +83,7 @@ final class Native {
     static native int writeDirectStep(long self, long stream, long deadlineNs,
             ByteBuffer from, int offset, int length, boolean newline);
     static native int flushStep(long self, long stream, long deadlineNs);
+    static native int shutDownStep(long self, long stream, long deadlineNs);
     static native int closeStep(long self, long stream, long deadlineNs);
     /** Between enter and leave, with no strand running. */
     static native int closeIdle(long stream);
