@@ -30,6 +30,7 @@ struct strand_jni_table {
 
 extern const struct strand_jni_table strand_jni_scheduler_natives;
 extern const struct strand_jni_table strand_jni_hosted_natives;
+extern const struct strand_jni_table strand_jni_native_natives;
 extern const struct strand_jni_table strand_jni_stream_natives;
 extern const struct strand_jni_table strand_jni_listener_natives;
 
@@ -38,6 +39,8 @@ struct strand_jni_cache {
     jclass native_class;
     jclass string_class;
     jfieldID line_buffer_bytes;
+    jmethodID native_end_tell;
+    JavaVM *vm;
 };
 extern struct strand_jni_cache strand_jni_cache;
 

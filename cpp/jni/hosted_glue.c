@@ -114,10 +114,12 @@ static jint sleep_step(JNIEnv *env, jclass class, jlong self, jlong deadline_ns)
     return strand_sleep_step(strand_jni_pointer(self), deadline_ns);
 }
 
-static jint blocking_step(JNIEnv *env, jclass class, jlong self)
+/* In the order of Native.WAITS_BLOCKING and the next. */
+static jint park_step(JNIEnv *env, jclass class, jlong self, jint reason, jlong deadline_ns)
 {
     (void)env, (void)class;
-    return strand_park_step(strand_jni_pointer(self), "blocking call", STRAND_FOREVER);
+    static const char *const reasons[] = {"blocking call", "future", "executor"};
+    return strand_park_step(strand_jni_pointer(self), reasons[reason], deadline_ns);
 }
 
 static jint wake(JNIEnv *env, jclass class, jlong caller, jlong strand)
@@ -146,7 +148,7 @@ static const JNINativeMethod methods[] = {
     {"waitDone", "(J)V", (void *)wait_done},
     {"joinStep", "(JJJ)I", (void *)join_step},
     {"sleepStep", "(JJ)I", (void *)sleep_step},
-    {"blockingStep", "(J)I", (void *)blocking_step},
+    {"parkStep", "(JIJ)I", (void *)park_step},
     {"wake", "(JJ)I", (void *)wake},
     {"cancel", "(JJ)I", (void *)cancel},
 };

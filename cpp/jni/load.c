@@ -14,6 +14,7 @@ struct strand_jni_cache strand_jni_cache;
 static const struct strand_jni_table *const tables[] = {
     &strand_jni_scheduler_natives,
     &strand_jni_hosted_natives,
+    &strand_jni_native_natives,
     &strand_jni_stream_natives,
     &strand_jni_listener_natives,
 };
@@ -45,6 +46,16 @@ static int find_line_buffer(JNIEnv *env)
     return strand_jni_cache.line_buffer_bytes ? 0 : -1;
 }
 
+static int find_native_end(JNIEnv *env)
+{
+    jclass native_end = (*env)->FindClass(env, PACKAGE "NativeEnd");
+    if (!native_end)
+        return -1;
+    strand_jni_cache.native_end_tell = (*env)->GetMethodID(env, native_end, "tell", "()V");
+    (*env)->DeleteLocalRef(env, native_end);
+    return strand_jni_cache.native_end_tell ? 0 : -1;
+}
+
 static int register_natives(JNIEnv *env)
 {
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
@@ -61,13 +72,14 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
     JNIEnv *env;
     if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK)
         return JNI_ERR;
+    strand_jni_cache.vm = vm;
     strand_jni_cache.native_class = find_global(env, PACKAGE "Native");
     if (!strand_jni_cache.native_class)
         return JNI_ERR;
     strand_jni_cache.string_class = find_global(env, "java/lang/String");
     if (!strand_jni_cache.string_class)
         goto drop_native;
-    if (find_line_buffer(env) < 0 || register_natives(env) < 0)
+    if (find_line_buffer(env) < 0 || find_native_end(env) < 0 || register_natives(env) < 0)
         goto drop_string;
     return JNI_VERSION_1_8;
 

@@ -109,18 +109,61 @@ static void write_letters(void *argument)
     free(scribe);
 }
 
+static struct scribe *make_scribe(JNIEnv *env, jobject log, jchar letter, jint times)
+{
+    struct scribe *scribe = malloc(sizeof *scribe);
+    if (scribe)
+        *scribe = (struct scribe){(*env)->GetDirectBufferAddress(env, log), (char)letter, times};
+    return scribe;
+}
+
 JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_spawnScribe(
     JNIEnv *env, jclass class, jlong scheduler, jobject log, jchar letter, jint times)
 {
     (void)class;
-    struct scribe *scribe = malloc(sizeof *scribe);
+    struct scribe *scribe = make_scribe(env, log, letter, times);
     if (!scribe)
         return 0;
-    *scribe = (struct scribe){(*env)->GetDirectBufferAddress(env, log), (char)letter, times};
     strand_id id = 0;
     if (strand_spawn((strand_scheduler *)(intptr_t)scheduler, write_letters, scribe, &id) < 0)
         free(scribe);
     return (jlong)id;
+}
+
+/* ---- Functions for Scheduler.spawnNative ------------------------------------------------------- */
+
+/* Writes what its sleep, which a cancel is to end, has returned. */
+static void sleep_long(void *log)
+{
+    *(char *)log = (char)-strand_sleep(INT64_C(3600) * 1000000000);
+}
+
+static void exit_at_once(void *argument)
+{
+    strand_exit(argument);
+}
+
+JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_function(JNIEnv *env, jclass class,
+                                                                       jint which)
+{
+    (void)env, (void)class;
+    static const strand_entry functions[] = {write_letters, sleep_long, exit_at_once};
+    return (jlong)(intptr_t)functions[which];
+}
+
+JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_scribe(JNIEnv *env, jclass class,
+                                                                     jobject log, jchar letter,
+                                                                     jint times)
+{
+    (void)class;
+    return (jlong)(intptr_t)make_scribe(env, log, letter, times);
+}
+
+JNIEXPORT jlong JNICALL Java_org_cemlang_strand_NativeSupport_address(JNIEnv *env, jclass class,
+                                                                      jobject direct)
+{
+    (void)class;
+    return (jlong)(intptr_t)(*env)->GetDirectBufferAddress(env, direct);
 }
 
 /* ---- A Java strand under a native frame ---------------------------------------------------------- */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,6 +31,13 @@ final class BatonEngine extends Engine {
         StrandTable.put(strand.slot(), strand);
         Native.ready(Strand.callerControl(), strand.id);
         return strand;
+    }
+
+    /** A thread that blocks in the JDK would keep the baton, and what takes a factory does just that. */
+    @Override
+    ThreadFactory threadFactory(Scheduler scheduler) {
+        throw new UnsupportedOperationException(
+                "threads that are strands need the mounted engine; here it is " + description());
     }
 
     @Override

@@ -61,6 +61,7 @@ final class BatonStrand extends Strand {
         BatonEngine.enter(this);
         runBody();
         ended.countDown();
+        tellLateEnd();
         StrandTable.put(slot(), null);
         BatonEngine.pass(this, Native.FINISHED);
     }
@@ -106,7 +107,7 @@ final class BatonStrand extends Strand {
     }
 
     @Override
-    public boolean isDone() {
+    boolean hasEnded() {
         return ended.getCount() == 0;
     }
 

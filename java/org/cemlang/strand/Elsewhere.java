@@ -29,7 +29,7 @@ final class Elsewhere {
             return;
         }
         try {     // of another scheduler, whose carrier must not wait here
-            Helpers.call(self, () -> {
+            Helpers.call(() -> {
                 closeOutside(scheduler, whileIdle, inStrand);
                 return null;
             }, false);

@@ -4,6 +4,7 @@ package org.cemlang.strand;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,6 +38,13 @@ abstract class Engine {
 
     /** A strand that the core has already; started, it is ready. Any thread. */
     abstract Strand start(Scheduler scheduler, long control, @Nullable String name, Runnable body);
+
+    /**
+     * Of threads that become strands of the scheduler when they are started.
+     *
+     * @throws UnsupportedOperationException where there are none
+     */
+    abstract ThreadFactory threadFactory(Scheduler scheduler);
 
     /** Runs strands on the calling thread until the core says that it is over: its last code. */
     abstract long drive(Scheduler scheduler);

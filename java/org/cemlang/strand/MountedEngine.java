@@ -2,6 +2,7 @@
 package org.cemlang.strand;
 
 import java.util.concurrent.Executor;
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,7 +19,8 @@ final class MountedEngine extends Engine {
     /** So that the carrier never waits for a class that a strand is initialising. */
     private static void loadWhatTheCarrierNeeds() {
         for (Class<?> needed : new Class<?>[] {
-            Native.class, Errno.class, StrandTable.class, MountedStrand.class, Failure.class,
+            Native.class, Errno.class, StrandTable.class, MountedStrand.class, Children.class,
+            NativeEnd.class, Helpers.class, Failure.class,
             Failure.Canceled.class, Failure.CanceledIo.class, Failure.Closed.class,
             DeadlockException.class, Deadlines.class, Pinning.class, StreamMemory.class,
             Recorder.class,
@@ -39,6 +41,11 @@ final class MountedEngine extends Engine {
         StrandTable.put(strand.slot(), strand);
         strand.thread.start();
         return strand;
+    }
+
+    @Override
+    ThreadFactory threadFactory(Scheduler scheduler) {
+        return scheduler.children;
     }
 
     @Override
@@ -69,18 +76,20 @@ final class MountedEngine extends Engine {
             return null;
         }
         Executor scheduler = VirtualThreads.schedulerOf(thread);
-        if (!(scheduler instanceof MountedStrand strand)) {
-            return null;
+        if (scheduler instanceof MountedStrand strand) {
+            return strand.thread == thread ? strand : strand.scheduler.children.find(thread);
         }
-        return strand.thread == thread ? strand : strand.scheduler.children.get(thread);
+        return scheduler instanceof Children children ? children.find(thread) : null;
     }
 
     @Override
     void yield() {
         Thread thread = Thread.currentThread();
-        if (thread.getClass() == VirtualThreads.TYPE
-                && VirtualThreads.schedulerOf(thread) instanceof MountedStrand) {
-            Thread.yield();
+        if (thread.getClass() == VirtualThreads.TYPE) {
+            Executor scheduler = VirtualThreads.schedulerOf(thread);
+            if (scheduler instanceof MountedStrand || scheduler instanceof Children) {
+                Thread.yield();
+            }
         }
     }
 }

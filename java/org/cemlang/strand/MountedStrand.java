@@ -52,8 +52,8 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         adopted = false;
     }
 
-    /** For a virtual thread that was started inside a strand. */
-    private MountedStrand(Scheduler scheduler, long control, Thread child, Runnable continuation) {
+    /** For a virtual thread that others made. */
+    MountedStrand(Scheduler scheduler, long control, Thread child, Runnable continuation) {
         super(scheduler, control, child.getName(), null);
         thread = child;
         this.continuation = continuation;
@@ -71,7 +71,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     @Override
-    public boolean isDone() {
+    boolean hasEnded() {
         return !thread.isAlive();
     }
 
@@ -85,44 +85,17 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     public void execute(Runnable runnable) {
         if (runnable == continuation) {
             ready();
-        } else {
-            executeChild(runnable);
+        } else {      // of a virtual thread that has inherited its scheduler
+            scheduler.children.execute(runnable);
         }
     }
 
-    private void ready() {
+    void ready() {
         if ((long) WORD.getAndAdd(this, 1L) == 0) {
             if (Recorder.isOn()) {
                 scheduler.recorder.ready(this);
             }
             Native.ready(0, id);
-        }
-    }
-
-    /** A virtual thread started inside a strand has inherited that strand as its scheduler. */
-    private void executeChild(Runnable childsContinuation) {
-        Thread child = VirtualThreads.ownerOf(childsContinuation);
-        MountedStrand strand = scheduler.children.get(child);
-        if (strand == null) {
-            if (!child.isAlive()) {
-                return;     // a thread dump's late echo of one that has ended
-            }
-            strand = adopt(child, childsContinuation);
-        }
-        strand.ready();
-    }
-
-    /** Only ever in the child's start, so that the one who starts it learns of a refusal. */
-    private MountedStrand adopt(Thread child, Runnable childsContinuation) {
-        long made = scheduler.createControl(nameBytes(child.getName()));
-        try {
-            MountedStrand strand = new MountedStrand(scheduler, made, child, childsContinuation);
-            StrandTable.put(strand.slot(), strand);
-            scheduler.children.put(child, strand);
-            return strand;
-        } catch (Throwable notStarted) {
-            scheduler.abandon(made);
-            throw notStarted;
         }
     }
 
@@ -152,8 +125,9 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         WORD.setVolatile(this, ENDED);
         StrandTable.put(slot(), null);
         if (adopted) {
-            scheduler.children.remove(thread);
+            scheduler.children.forget(thread);
         }
+        tellLateEnd();
         return Native.FINISHED;
     }
 

@@ -26,6 +26,11 @@ final class Native {
     static final int YIELDED = 1;
     static final int FINISHED = 2;
 
+    /** What a strand parks for in {@link #parkStep}, as cpp/jni/hosted_glue.c words it. */
+    static final int WAITS_BLOCKING = 0;
+    static final int WAITS_FUTURE = 1;
+    static final int WAITS_EXECUTOR = 2;
+
     static final long FOREVER = Long.MAX_VALUE;
 
     static {
@@ -49,6 +54,9 @@ final class Native {
     static native int stats(long scheduler, long[] numbers, String[] names);
     static native byte @Nullable [] dump(long caller, long scheduler, boolean stacks);
 
+    /** A strand whose body is C, ready at once; {@code end} is told of its end. */
+    static native int spawnNative(long caller, long scheduler, byte @Nullable [] name,
+            long entry, long argument, NativeEnd end, long[] id);
     static native long create(long scheduler, byte @Nullable [] name);
     static native long id(long strand);
     static native int ready(long caller, long id);
@@ -66,7 +74,7 @@ final class Native {
     static native void waitDone(long self);
     static native int joinStep(long self, long id, long deadlineNs);
     static native int sleepStep(long self, long deadlineNs);
-    static native int blockingStep(long self);
+    static native int parkStep(long self, int reason, long deadlineNs);
     static native int wake(long caller, long id);
     static native int cancel(long caller, long id);
 

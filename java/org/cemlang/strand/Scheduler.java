@@ -5,11 +5,11 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongUnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -25,8 +25,23 @@ import org.jspecify.annotations.Nullable;
  * }
  * }</pre>
  *
- * <p>{@link #spawn}, {@link #execute}, {@link #stop}, {@link #stats} and {@link #dump} may be
- * called from any thread.
+ * <p>All that spawns, {@link #newExecutor}, {@link #threadFactory}, {@link #stop}, {@link
+ * #shutdownNow}, {@link #stats} and {@link #dump} may be called from any thread, and {@link #close} from
+ * any that is none of its strands. Three calls end strands:
+ *
+ * <table class="striped">
+ *   <caption>Calls that end strands</caption>
+ *   <thead><tr><th></th><th>its strands</th><th>it returns</th><th>afterwards</th></tr></thead>
+ *   <tbody>
+ *     <tr><td>{@link #stop}</td><td>are canceled</td><td>at once</td>
+ *         <td>once the run has ended, new strands are taken again</td></tr>
+ *     <tr><td>{@link #shutdownNow}</td><td>are canceled</td><td>at once</td>
+ *         <td>new strands are rejected for good</td></tr>
+ *     <tr><td>{@link #close}</td><td>are canceled</td>
+ *         <td>when they have ended, or the grace period is over</td>
+ *         <td>the scheduler is gone</td></tr>
+ *   </tbody>
+ * </table>
  */
 public final class Scheduler implements Executor, AutoCloseable {
     private static final VarHandle RUNNING;
@@ -46,9 +61,10 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** Where the lines of this scheduler's streams land. */
     final LineBuffer line = new LineBuffer();
     private @Nullable StreamMemory memory;
-    /** Virtual threads that were started inside strands, to their strands; mounted engine. */
-    final Map<Thread, MountedStrand> children = new ConcurrentHashMap<>();
+    final Children children = new Children(this);
     final Recorder recorder = new Recorder(this);
+    /** By {@link #shutdownNow}. */
+    private volatile boolean shutDown;
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
     private @Nullable Strand running;
     volatile @Nullable Thread carrier;
@@ -62,12 +78,18 @@ public final class Scheduler implements Executor, AutoCloseable {
         core = new Core(handle);
     }
 
-    /** With default options. */
+    /**
+     * With default options.
+     *
+     * @return a scheduler that is yours to close
+     */
     public static Scheduler open() {
         return open(new Options());
     }
 
     /**
+     * @param options what it is to be like
+     * @return a scheduler that is yours to close
      * @throws IllegalArgumentException for options that cannot be
      * @throws IllegalStateException if the system has no descriptors left
      * @throws UnsupportedOperationException if the engine that was asked for cannot run here
@@ -85,6 +107,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     /**
      * A strand that is ready at once, behind those that are ready already.
      *
+     * @param body what it runs
+     * @return the strand
      * @throws RejectedExecutionException while this scheduler stops, when it is closed, or at its
      *     limit of strands
      */
@@ -96,6 +120,9 @@ public final class Scheduler implements Executor, AutoCloseable {
      * As {@link #spawn(Runnable)}. The name stands in dumps (its first 31 bytes) and is the
      * thread's.
      *
+     * @param name the strand's
+     * @param body what it runs
+     * @return the strand
      * @throws RejectedExecutionException as {@link #spawn(Runnable)}
      */
     public Strand spawn(String name, Runnable body) {
@@ -106,6 +133,72 @@ public final class Scheduler implements Executor, AutoCloseable {
     @Override
     public void execute(Runnable body) {
         spawnNamed(null, body);
+    }
+
+    /**
+     * A strand whose body is a C function on a stack of its own, {@code void entry(void *argument)}, such
+     * as a symbol that the foreign-function interface has found, or what a JNI library returns. It may
+     * call all of {@code strand.h}, and stands in the same ready queue, counts and dumps; joining and
+     * canceling it is as with any other. It cannot run Java, so that {@code entry} must be no upcall:
+     * that ends the process.
+     *
+     * @param entry the function's address
+     * @param argument what it is called with
+     * @return the strand; its {@link Strand#failure} is always null
+     * @throws IllegalArgumentException if {@code entry} is 0
+     * @throws RejectedExecutionException as {@link #spawn(Runnable)}
+     */
+    public Strand spawnNative(long entry, long argument) {
+        return spawnNativeNamed(null, entry, argument);
+    }
+
+    /**
+     * As {@link #spawnNative(long, long)}. The name stands in dumps (its first 31 bytes).
+     *
+     * @param name the strand's
+     * @param entry the function's address
+     * @param argument what it is called with
+     * @return the strand
+     * @throws IllegalArgumentException if {@code entry} is 0
+     * @throws RejectedExecutionException as {@link #spawn(Runnable)}
+     */
+    public Strand spawnNative(String name, long entry, long argument) {
+        return spawnNativeNamed(Objects.requireNonNull(name, "name"), entry, argument);
+    }
+
+    /**
+     * An executor service whose tasks are strands of this scheduler, each a new one. Until it is shut
+     * down a run goes on, also while there is nothing to do: a strand named "executor" stands for it.
+     * Waiting for a task's future, for the first of several ({@code invokeAny}), or for the executor's end
+     * parks a strand, on either engine, and blocks any other thread; somebody has to run the scheduler
+     * meanwhile.
+     *
+     * <p>As with any executor, {@code shutdownNow} and {@code Future.cancel(true)} interrupt, which also
+     * ends waits of the JDK; a strand that has not begun does not begin. The executor's end leaves the
+     * scheduler and its other strands alone, and the end of the scheduler ({@link #stop}, {@link
+     * #shutdownNow}, {@link #close}) shuts the executor down.
+     *
+     * @return a new executor
+     * @throws RejectedExecutionException as {@link #spawn(Runnable)}
+     */
+    public ExecutorService newExecutor() {
+        return new StrandExecutor(this);
+    }
+
+    /**
+     * A factory of virtual threads that become strands of this scheduler when they are started, from
+     * whatever thread; for {@code StructuredTaskScope}, {@code Executors.newThreadPerTaskExecutor} and
+     * whatever else takes a factory. Starting one throws what {@link #spawn(Runnable)} throws.
+     *
+     * <p>Inside a strand none is needed: a virtual thread that is made there becomes a strand of the same
+     * scheduler by itself.
+     *
+     * @return the factory
+     * @throws UnsupportedOperationException on the baton engine: the threads of those who take a factory
+     *     wait in calls of the JDK, which keep the baton
+     */
+    public ThreadFactory threadFactory() {
+        return Engine.CHOSEN.threadFactory(this);
     }
 
     /**
@@ -138,8 +231,18 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
+     * As {@link #stop()}, but for good: from now on every spawn is rejected. Returns at once, and the
+     * strands end in the run that is on, or in the next, or in {@link #close}.
+     */
+    public void shutdownNow() {
+        shutDown = true;
+        stop();
+    }
+
+    /**
      * What this scheduler has done so far; approximate while it runs.
      *
+     * @return the counts
      * @throws IllegalStateException when it is closed
      */
     public Stats stats() {
@@ -149,6 +252,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     /**
      * Every strand in a line: its id, name and state, why it is parked and since when.
      *
+     * @return the lines
      * @throws IllegalStateException when it is closed
      */
     public String dump() {
@@ -219,15 +323,22 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** A control block; its scheduler is held meanwhile. */
     long createControl(byte @Nullable [] name) {
-        if (!core.enter()) {
-            throw new RejectedExecutionException("the scheduler is closed");
-        }
+        enterToSpawn();
         long made = Native.create(core.handle(), name);
         core.leave();
         if (made < 0) {
             throw Failure.spawn(made);
         }
         return made;
+    }
+
+    private void enterToSpawn() {
+        if (shutDown) {
+            throw new RejectedExecutionException("the scheduler is shut down");
+        }
+        if (!core.enter()) {
+            throw new RejectedExecutionException("the scheduler is closed");
+        }
     }
 
     /** For a control block whose strand could not be started. */
@@ -316,6 +427,22 @@ public final class Scheduler implements Executor, AutoCloseable {
         }
     }
 
+    private Strand spawnNativeNamed(@Nullable String name, long entry, long argument) {
+        if (entry == 0) {
+            throw new IllegalArgumentException("no function to run: its address is 0");
+        }
+        NativeEnd end = new NativeEnd();
+        long[] id = new long[1];
+        enterToSpawn();
+        int status = Native.spawnNative(Strand.callerControl(), core.handle(),
+                Strand.nameBytes(name), entry, argument, end, id);
+        core.leave();
+        if (status < 0) {
+            throw Failure.spawn(status);
+        }
+        return new NativeStrand(this, id[0], name, end);
+    }
+
     private long drive() {
         if (Engine.CHOSEN.current() != null) {
             throw new IllegalStateException("run inside a strand");
@@ -359,19 +486,34 @@ public final class Scheduler implements Executor, AutoCloseable {
         /** All defaults. */
         public Options() {}
 
-        /** Of a native strand's stack; 0: 256 KiB. */
+        /**
+         * Of a native strand's stack; 0: 256 KiB.
+         *
+         * @param bytes usable ones
+         * @return this object
+         */
         public Options stackBytes(long bytes) {
             stackBytes = notNegative(bytes, "stackBytes");
             return this;
         }
 
-        /** Live at once; 0: no limit but memory. */
+        /**
+         * Live at once; 0: no limit but memory.
+         *
+         * @param count the limit
+         * @return this object
+         */
         public Options maxStrands(long count) {
             maxStrands = notNegative(count, "maxStrands");
             return this;
         }
 
-        /** {@link Guards#AUTO} by default. */
+        /**
+         * {@link Guards#AUTO} by default.
+         *
+         * @param kind which
+         * @return this object
+         */
         public Options guards(Guards kind) {
             guards = Objects.requireNonNull(kind, "guards");
             return this;
@@ -379,13 +521,21 @@ public final class Scheduler implements Executor, AutoCloseable {
 
         /**
          * Switches between two looks at descriptors and timers while strands are ready; 0: 1,024.
+         *
+         * @param switches how many
+         * @return this object
          */
         public Options pollBound(int switches) {
             pollBound = (int) notNegative(switches, "pollBound");
             return this;
         }
 
-        /** How long a stop waits for strands to end; zero: 1 s. */
+        /**
+         * How long a stop waits for strands to end; zero: 1 s.
+         *
+         * @param duration how long
+         * @return this object
+         */
         public Options grace(Duration duration) {
             graceNs = notNegative(Deadlines.nanos(duration), "grace");
             return this;

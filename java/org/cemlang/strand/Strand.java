@@ -2,10 +2,14 @@
 package org.cemlang.strand;
 
 import java.io.InterruptedIOException;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,10 +22,26 @@ import org.jspecify.annotations.Nullable;
  * }</pre>
  *
  * <p>All methods may be called from any thread.
+ *
+ * <p>There is no call that wakes a strand: what it waits for does. Where Java code waits for a sign, the
+ * JDK's means serve, a queue or {@link java.util.concurrent.locks.LockSupport#unpark} with the strand's
+ * thread, and those of {@link Scheduler#newExecutor} also on the baton engine.
  */
-public abstract sealed class Strand permits MountedStrand, BatonStrand {
+public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeStrand {
     /** The core's limit, with its final NUL. */
     private static final int NAME_BYTES = 32;
+
+    private static final VarHandle OUTCOME;
+    private static final Supplier<@Nullable Void> NOTHING = () -> null;
+
+    static {
+        try {
+            OUTCOME = MethodHandles.lookup().findVarHandle(
+                    Strand.class, "outcome", Object.class);
+        } catch (ReflectiveOperationException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
 
     final Scheduler scheduler;
     /** The control block: the strand's own to use, and only until it has ended. */
@@ -30,7 +50,8 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
 
     private final String name;
     private @Nullable Runnable body;
-    private volatile @Nullable Throwable failure;
+    /** Null; what ended it; or, once someone has asked for it, the future that tells the end. */
+    private volatile @Nullable Object outcome;
 
     Strand(Scheduler scheduler, long control, @Nullable String name, @Nullable Runnable body) {
         this.scheduler = scheduler;
@@ -40,12 +61,28 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
         this.body = body;
     }
 
-    /** Unique in the process: no later strand ever has the same. */
+    /** Whose body is C. */
+    Strand(Scheduler scheduler, @Nullable String name, long id) {
+        this.scheduler = scheduler;
+        this.control = 0;
+        this.id = id;
+        this.name = name == null ? "" : name;
+    }
+
+    /**
+     * Unique in the process: no later strand ever has the same.
+     *
+     * @return the id
+     */
     public final long id() {
         return id;
     }
 
-    /** As given at the spawn, else made from the id. */
+    /**
+     * As given at the spawn, else made from the id.
+     *
+     * @return the name
+     */
     public final String name() {
         return name.isEmpty() ? "strand-" + slot() : name;
     }
@@ -65,6 +102,7 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
     /**
      * Waits until this strand has ended, for at most {@code patience}.
      *
+     * @param patience how long
      * @return whether it has ended
      * @throws InterruptedException as {@link #join()}
      * @throws CancellationException as {@link #join()}
@@ -83,12 +121,40 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
         Native.cancel(callerControl(), id);
     }
 
-    /** Whether this strand has ended, in whatever way. */
-    public abstract boolean isDone();
+    /**
+     * Whether this strand has ended, in whatever way.
+     *
+     * @return whether it has
+     */
+    public final boolean isDone() {
+        return hasEnded() || outcome instanceof CompletableFuture<?> future && future.isDone();
+    }
 
-    /** What ended it, if that was an exception; null also while it runs. */
+    /**
+     * What ended it, if that was an exception; null also while it runs.
+     *
+     * @return the exception, or null
+     */
     public final @Nullable Throwable failure() {
-        return failure;
+        Object known = outcome;
+        return known instanceof CompletableFuture<?> future
+                ? StrandFuture.failureOf(future) : (Throwable) known;
+    }
+
+    /**
+     * A future of this strand's end: completed with null, or exceptionally with what ended it ({@link
+     * #failure}; after a cancel that is a {@link CancellationException}). Each call makes another one.
+     * A strand that waits for it ({@code get}, {@code join}) parks, on either engine; what depends on
+     * it runs as the last thing that this strand does, and may park.
+     *
+     * <p>{@link CompletableFuture#cancel} of the future {@linkplain #cancel cancels} this strand and
+     * completes the future at once, which is cancelled then; the strand may still have its cleaning up
+     * to do. Any other way of completing the future leaves the strand alone.
+     *
+     * @return a new future
+     */
+    public final CompletableFuture<@Nullable Void> toCompletableFuture() {
+        return new StrandFuture(this, end());
     }
 
     @Override
@@ -98,6 +164,52 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
 
     /** On which its Java code runs. */
     abstract Thread thread();
+
+    /** Whether its body, and all that belongs to it, is over. */
+    abstract boolean hasEnded();
+
+    /** Told at the end, not by anybody else. */
+    final CompletableFuture<@Nullable Void> end() {
+        CompletableFuture<@Nullable Void> made = new CompletableFuture<>();
+        Object known = OUTCOME.compareAndExchange(this, null, made);
+        if (known instanceof CompletableFuture<?>) {
+            @SuppressWarnings("unchecked")
+            CompletableFuture<@Nullable Void> asked = (CompletableFuture<@Nullable Void>) known;
+            return asked;
+        }
+        if (known != null) {
+            made.completeExceptionally((Throwable) known);
+        } else if (hasEnded()) {
+            made.complete(null);
+        }
+        return made;
+    }
+
+    /** By the strand itself, at its end; whoever asks after that finds out alone. */
+    private void tellEnd(@Nullable Throwable thrown) {
+        if (thrown != null && OUTCOME.compareAndSet(this, null, thrown)) {
+            return;
+        }
+        if (outcome instanceof CompletableFuture<?> asked) {
+            if (thrown == null) {
+                asked.complete(null);
+            } else {
+                asked.completeExceptionally(thrown);
+            }
+        }
+    }
+
+    /**
+     * By whoever sees its end from outside, after {@link #hasEnded}: for one who asked too late for the
+     * strand and too early to find out alone. What depends on the future must not run here.
+     */
+    final void tellLateEnd() {
+        if (outcome instanceof CompletableFuture<?> asked && !asked.isDone()) {
+            @SuppressWarnings("unchecked")
+            CompletableFuture<@Nullable Void> late = (CompletableFuture<@Nullable Void>) asked;
+            late.completeAsync(NOTHING, Helpers.THREADS);
+        }
+    }
 
     final int slot() {
         return (int) id;
@@ -179,12 +291,18 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
     final void runBody() {
         Runnable run = Objects.requireNonNull(body);
         body = null;
+        runBody(run);
+    }
+
+    final void runBody(Runnable run) {
         try {
             run.run();
         } catch (Throwable thrown) {
-            failure = thrown;
+            tellEnd(thrown);
             report(thrown);
+            return;
         }
+        tellEnd(null);
     }
 
     /** As a thread's own uncaught exception is, but for a cancel, which is how a strand is to end. */
@@ -203,8 +321,12 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand {
         }
     }
 
+    /** It ends without a beginning. */
     final void fail(Throwable thrown) {
-        failure = thrown;
         body = null;
+        if (!OUTCOME.compareAndSet(this, null, thrown)) {
+            CompletableFuture<?> asked = (CompletableFuture<?>) Objects.requireNonNull(outcome);
+            Helpers.THREADS.execute(() -> asked.completeExceptionally(thrown));
+        }
     }
 }

@@ -40,6 +40,8 @@ public final class Strands {
     /**
      * A strand that is ready at once, behind those that are ready already.
      *
+     * @param body what it runs
+     * @return the strand
      * @throws java.util.concurrent.RejectedExecutionException while the scheduler stops
      */
     public static Strand spawn(Runnable body) {
@@ -49,6 +51,9 @@ public final class Strands {
     /**
      * As {@link #spawn(Runnable)}. The name stands in dumps and is the thread's.
      *
+     * @param name the strand's
+     * @param body what it runs
+     * @return the strand
      * @throws java.util.concurrent.RejectedExecutionException while the scheduler stops
      */
     public static Strand spawn(String name, Runnable body) {
@@ -73,7 +78,11 @@ public final class Strands {
         DEFAULT.get().run();
     }
 
-    /** The calling strand; null elsewhere. */
+    /**
+     * The calling strand; null elsewhere.
+     *
+     * @return the strand, or null
+     */
     public static @Nullable Strand current() {
         return Engine.CHOSEN.current();
     }
@@ -81,6 +90,7 @@ public final class Strands {
     /**
      * Parks for a time; zero or less yields. Outside a strand the thread sleeps.
      *
+     * @param duration how long
      * @throws InterruptedException if interrupted meanwhile, which clears the interrupt status
      * @throws CancellationException if the strand is canceled
      */
@@ -101,6 +111,7 @@ public final class Strands {
      * The next line of standard input without its ending, or null at its end. Bytes that are no UTF-8
      * become U+FFFD.
      *
+     * @return the line, or null
      * @throws LineTooLongException once for a line over 1 MiB
      * @throws IOException if reading fails, or another scheduler has standard input
      * @throws IllegalStateException outside a strand
@@ -113,6 +124,7 @@ public final class Strands {
      * A line on standard output, as UTF-8 and with a newline. It goes out when the strand parks or
      * ends, or when 64 KiB wait.
      *
+     * @param line without its newline
      * @throws IOException if writing fails, now or what was accepted earlier, or another scheduler has
      *     standard output
      * @throws IllegalStateException outside a strand
@@ -125,6 +137,7 @@ public final class Strands {
     /**
      * Text on standard output.
      *
+     * @param text what is printed
      * @throws UncheckedIOException where {@link #writeLine} throws, so that it can stand in a lambda
      * @throws IllegalStateException outside a strand
      */
@@ -140,6 +153,7 @@ public final class Strands {
     /**
      * Text and a newline on standard output.
      *
+     * @param text what is printed
      * @throws UncheckedIOException as {@link #print}
      * @throws IllegalStateException outside a strand
      */
@@ -161,6 +175,8 @@ public final class Strands {
      * Runs on a helper thread what would hold up the carrier (files, name resolution, {@code
      * System.in}, processes), while the strand parks. Outside a strand it runs right here.
      *
+     * @param <T> what the call returns
+     * @param call what would hold up the carrier
      * @return what the call returns
      * @throws InterruptedException if interrupted meanwhile; the helper thread is interrupted then
      * @throws CancellationException if the strand is canceled; the helper thread is interrupted then
@@ -169,10 +185,14 @@ public final class Strands {
     public static <T extends @Nullable Object> T blocking(Callable<T> call) throws Exception {
         Objects.requireNonNull(call, "call");
         Strand self = Engine.CHOSEN.current();
-        return self == null ? call.call() : Helpers.call(self, call);
+        return self == null ? call.call() : Helpers.call(call);
     }
 
-    /** Which engine runs strands here, and why that one. */
+    /**
+     * Which engine runs strands here, and why that one.
+     *
+     * @return a line such as "mounted: virtual threads ..."
+     */
     public static String engine() {
         return Engine.CHOSEN.description();
     }

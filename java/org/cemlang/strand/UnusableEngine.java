@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.util.concurrent.ThreadFactory;
 import org.jspecify.annotations.Nullable;
 
 /** What was asked for cannot be had here: nothing runs, and whoever tries is told why. */
@@ -19,6 +20,11 @@ final class UnusableEngine extends Engine {
 
     @Override
     Strand start(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
+        throw new UnsupportedOperationException(why);
+    }
+
+    @Override
+    ThreadFactory threadFactory(Scheduler scheduler) {
         throw new UnsupportedOperationException(why);
     }
 

@@ -35,12 +35,6 @@ final class MountedEngineTest {
         Support.onlyMounted();
     }
 
-    /** {@code Thread.startVirtualThread}, which JDK 17 has not. */
-    private static Thread startVirtualThread(Runnable body) throws Exception {
-        return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class)
-                .invoke(null, body);
-    }
-
     private static final java.lang.invoke.MethodHandle START_VIRTUAL = findStartVirtual();
 
     private static java.lang.invoke.MethodHandle findStartVirtual() {
@@ -163,10 +157,10 @@ final class MountedEngineTest {
         try (Support.Crew crew = new Support.Crew()) {
             AtomicReference<Strand> child = new AtomicReference<>();
             AtomicReference<Scheduler> grandchild = new AtomicReference<>();
-            crew.spawn("parent", () -> startVirtualThread(Support.body(() -> {
+            crew.spawn("parent", () -> Support.startVirtualThread(Support.body(() -> {
                 child.set(Strands.current());
                 Strands.sleep(Duration.ofMillis(1));
-                startVirtualThread(() -> grandchild.set(Strands.current().scheduler));
+                Support.startVirtualThread(() -> grandchild.set(Strands.current().scheduler));
             })));
             crew.run();
             assertSame(crew.scheduler, child.get().scheduler);
@@ -406,7 +400,7 @@ final class MountedEngineTest {
     @Test
     void shouldBeRefusedARunOnAVirtualThread() throws Exception {
         AtomicReference<Throwable> thrown = new AtomicReference<>();
-        startVirtualThread(() -> {
+        Support.startVirtualThread(() -> {
             try (Scheduler scheduler = Scheduler.open()) {
                 thrown.set(assertThrows(IllegalStateException.class, scheduler::run));
             }
@@ -418,7 +412,7 @@ final class MountedEngineTest {
     void shouldLeaveThreadsOutsideToTheJdk() throws Exception {
         AtomicReference<Strand> strand = new AtomicReference<>();
         AtomicBoolean ran = new AtomicBoolean();
-        startVirtualThread(() -> {
+        Support.startVirtualThread(() -> {
             strand.set(Strands.current());
             ran.set(true);
         }).join();

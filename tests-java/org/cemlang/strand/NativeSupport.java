@@ -22,6 +22,17 @@ final class NativeSupport {
     /** A native strand that appends a letter to {@code log} and yields, {@code times} over. */
     static native long spawnScribe(long scheduler, ByteBuffer log, char letter, int times);
 
+    /** Addresses of C functions: of what {@link #scribe} returns; of a byte; of anything. */
+    static final int WRITES_LETTERS = 0;
+    static final int SLEEPS_LONG = 1;
+    static final int EXITS_AT_ONCE = 2;
+
+    static native long function(int which);
+
+    /** Of {@link #WRITES_LETTERS}, once: a letter and a yield, {@code times} over. */
+    static native long scribe(ByteBuffer log, char letter, int times);
+    static native long address(ByteBuffer direct);
+
     /** Runs {@code body} under a native frame. */
     static native void callBack(Runnable body);
 

@@ -125,6 +125,49 @@ final class SchedulerTest {
     }
 
     @Test
+    void shouldRefuseSpawnsForGoodAfterAShutdown() throws Exception {
+        AtomicInteger ended = new AtomicInteger();
+        try (Scheduler scheduler = Scheduler.open()) {
+            scheduler.spawn(Support.body(() -> {
+                try {
+                    Strands.sleep(Duration.ofHours(1));
+                } finally {
+                    ended.incrementAndGet();
+                }
+            }));
+            Thread carrier = new Thread(scheduler::run);
+            carrier.start();
+            Support.until(() -> scheduler.stats().parked() == 1);
+            scheduler.shutdownNow();
+            carrier.join();
+            assertEquals(1, ended.get());
+            scheduler.shutdownNow();
+            Throwable thrown = assertThrows(
+                    RejectedExecutionException.class, () -> scheduler.execute(() -> { }));
+            assertTrue(thrown.getMessage().contains("shut down"), thrown.getMessage());
+            assertThrows(RejectedExecutionException.class, scheduler::newExecutor);
+            assertThrows(RejectedExecutionException.class, () -> scheduler.spawnNative(1, 1));
+            scheduler.run();
+        }
+    }
+
+    @Test
+    void shouldBeShutDownByItsOwnStrand() {
+        AtomicReference<Throwable> thrown = new AtomicReference<>();
+        try (Scheduler scheduler = Scheduler.open()) {
+            Strand other = scheduler.spawn(Support.body(() -> Strands.sleep(Duration.ofHours(1))));
+            scheduler.spawn(() -> {
+                scheduler.shutdownNow();     // returns at once
+                thrown.set(assertThrows(RejectedExecutionException.class,
+                        () -> Strands.spawn(() -> { })));
+            });
+            scheduler.run();
+            assertTrue(other.isDone());
+        }
+        assertTrue(thrown.get() != null);
+    }
+
+    @Test
     void shouldGiveUpOnAStrandThatWillNotEnd() throws Exception {
         Scheduler.Options options = new Scheduler.Options().grace(Duration.ofMillis(20));
         try (Scheduler scheduler = Scheduler.open(options)) {

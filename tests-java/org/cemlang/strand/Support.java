@@ -22,6 +22,12 @@ final class Support {
         assumeTrue(mounted(), "not the mounted engine");
     }
 
+    /** {@code Thread.startVirtualThread}, which JDK 17 has not. */
+    static Thread startVirtualThread(Runnable body) throws Exception {
+        return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class)
+                .invoke(null, body);
+    }
+
     /** A body that may throw. */
     interface Body {
         void run() throws Exception;
