@@ -43,6 +43,8 @@ public final class LineServer implements AutoCloseable {
      * <p>In a strand also "name:7000": the name is looked up on a thread of its own while the strand
      * parks, and the first of its addresses that can be had is listened on.
      *
+     * @param address where to listen
+     * @return the listener
      * @throws java.net.UnknownHostException if no host has that name
      * @throws InterruptedIOException if interrupted while the name is looked up, which clears the
      *     interrupt status, or if the strand is canceled
@@ -56,6 +58,9 @@ public final class LineServer implements AutoCloseable {
      * As {@link #listen(String)}, where {@code backlog} connections that nobody has accepted yet may
      * wait; 0: as many as the system allows.
      *
+     * @param address where to listen
+     * @param backlog how many may wait
+     * @return the listener
      * @throws IOException as {@link #listen(String)}
      * @throws IllegalArgumentException if backlog is negative
      */
@@ -90,7 +95,11 @@ public final class LineServer implements AutoCloseable {
         return made;
     }
 
-    /** The address it listens on, with the port that port 0 became. */
+    /**
+     * The address it listens on, with the port that port 0 became.
+     *
+     * @return an address that can be connected to
+     */
     public String address() {
         return address;
     }
@@ -98,6 +107,7 @@ public final class LineServer implements AutoCloseable {
     /**
      * The next connection.
      *
+     * @return the connection
      * @throws java.net.SocketTimeoutException if none comes within the {@link #timeout}
      * @throws InterruptedIOException if interrupted meanwhile, which clears the interrupt status,
      *     or if the strand is canceled
@@ -125,6 +135,8 @@ public final class LineServer implements AutoCloseable {
     /**
      * How long each later {@link #accept} may wait; zero or less: for ever, as it is at first. Also
      * outside a strand while the scheduler does not run.
+     *
+     * @param patience for each call
      */
     public void timeout(Duration patience) {
         scheduler.checkUsableHere();
