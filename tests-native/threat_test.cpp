@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 
 namespace {
 
@@ -50,14 +51,15 @@ protected:
         return {one, other};
     }
 
-    static int descriptors()
+    static std::set<int> open_descriptors()
     {
-        int count = 0;
+        std::set<int> all;
         DIR *entries = opendir("/proc/self/fd");
-        while (readdir(entries))
-            count++;
+        while (dirent *entry = readdir(entries))
+            if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(entries))
+                all.insert(atoi(entry->d_name));
         closedir(entries);
-        return count;
+        return all;
     }
 };
 
@@ -116,16 +118,38 @@ TEST_F(Threat, shouldHoldBoundedMemoryForLinesThatAreNeverEnded)
         close(ends.write);
 }
 
+TEST_F(Threat, shouldTakeAnAcceptedConnectionsLimitFromTheNextLineOn)
+{
+    std::string name;
+    spawn([&] {
+        strand_listener *listener = listen_at(&name);
+        strand_stream *peer = connect_to(name), *in = nullptr;
+        EXPECT_EQ(strand_accept(listener, STRAND_FOREVER, &in), 0);
+        EXPECT_EQ(strand_set_max_line(in, 10), 0);
+        EXPECT_EQ(strand_set_max_line(nullptr, 10), -EINVAL);
+        EXPECT_EQ(put_bytes(peer, "0123456789\n0123456789x\n" + std::string(100, 'x') + "\n"), 124);
+        EXPECT_EQ(strand_flush(peer), 0);
+        EXPECT_EQ(line_of(in), "0123456789\n");
+        EXPECT_EQ(line_of(in), "-E2BIG");
+        EXPECT_EQ(strand_set_max_line(in, 0), 0);
+        EXPECT_EQ(line_of(in), std::string(100, 'x') + "\n");
+        strand_close(in);
+        strand_close(peer);
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 TEST_F(Threat, shouldCloseByItsDeadlineThoughThePeerReadsNothing)
 {
     Ends sockets = make_narrow();
-    int before = descriptors();
+    std::set<int> before = open_descriptors();
     spawn([&] {
         strand_stream *out = open_stream(sockets.write);
         EXPECT_EQ(put_bytes(out, std::string(60 * KIB, 'x')), ssize_t(60 * KIB));
         strand_set_deadline(out, strand_now_ns() + MS);
         EXPECT_EQ(strand_close(out), -ETIMEDOUT);
-        EXPECT_EQ(descriptors(), before - 1);
+        EXPECT_EQ(open_descriptors().size(), before.size() - 1);
     });
     EXPECT_EQ(run(), 0);
     close(sockets.read);
@@ -292,10 +316,43 @@ TEST_F(Threat, shouldReadOnBehindAFloodOfUrgentData)
     close(tcp.write);
 }
 
+// All kinds that the library opens: its loop, listeners, connections, a terminal anew, duplicates.
+TEST_F(Threat, shouldHandNoDescriptorOnToAProgramThatIsStarted)
+{
+    Ends terminal = make_terminal(), sockets = make_sockets();
+    std::set<int> before = open_descriptors(), kept;
+    strand_scheduler *mine = nullptr;
+    ASSERT_EQ(strand_scheduler_init(nullptr, &mine), 0);
+    spawn_on(mine, [&] {
+        std::string name;
+        strand_listener *listener = listen_at(&name);
+        strand_stream *to = connect_to(name), *from = nullptr, *typed = open_stream(terminal.read);
+        strand_stream *one = open_stream(sockets.read), *same = open_stream(sockets.read, 0, true);
+        EXPECT_EQ(strand_accept(listener, STRAND_FOREVER, &from), 0);
+        for (strand_stream *in : {to, from, typed, one, same}) {
+            strand_set_deadline(in, strand_now_ns() + MS);
+            EXPECT_EQ(line_of(in), "-ETIMEDOUT");
+        }
+        int made = 0;
+        for (int fd : open_descriptors())
+            if (before.count(fd) == 0 && ++made && (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0)
+                kept.insert(fd);
+        EXPECT_GE(made, 7);
+        for (strand_stream *stream : {to, from, typed, same, one})
+            strand_close(stream);
+        strand_listener_close(listener);
+    });
+    EXPECT_EQ(strand_scheduler_run(mine), 0);
+    EXPECT_EQ(strand_scheduler_shutdown(mine), 0);
+    EXPECT_EQ(kept, std::set<int>{});
+    close(terminal.write);
+    close(sockets.write);
+}
+
 TEST_F(Threat, shouldTakeNoDescriptorThatAPeerPasses)
 {
     Ends sockets = make_sockets();
-    int before = descriptors();
+    std::set<int> before = open_descriptors();
     char text[] = "with descriptors\n";
     iovec part = {text, sizeof text - 1};
     alignas(cmsghdr) char space[CMSG_SPACE(3 * sizeof(int))] = {};
@@ -314,7 +371,7 @@ TEST_F(Threat, shouldTakeNoDescriptorThatAPeerPasses)
     spawn([&] {
         strand_stream *in = open_stream(sockets.read);
         EXPECT_EQ(line_of(in), "with descriptors\n");
-        EXPECT_EQ(descriptors(), before);
+        EXPECT_EQ(open_descriptors(), before);
         strand_close(in);
     });
     EXPECT_EQ(run(), 0);
