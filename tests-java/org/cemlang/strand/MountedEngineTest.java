@@ -225,7 +225,6 @@ final class MountedEngineTest {
     @Test
     void shouldBearStackDumpsOfAThousandStrands() throws Exception {
         int strands = 1_000;
-        long endNs = System.nanoTime() + 10_000_000_000L;
         AtomicReferenceArray<Thread> threads = new AtomicReferenceArray<>(strands);
         AtomicInteger running = new AtomicInteger(strands);
         long[] turns = new long[strands];
@@ -243,7 +242,7 @@ final class MountedEngineTest {
                 int number = i;
                 crew.spawn("busy " + i, () -> {
                     threads.set(number, Thread.currentThread());
-                    while (System.nanoTime() < endNs) {
+                    while (dumps.get() <= 2 * strands || turns[number] < 2) {
                         turns[number]++;
                         takeTurn(number);
                     }
@@ -259,7 +258,6 @@ final class MountedEngineTest {
         for (long n : turns) {
             assertTrue(n > 1, "a strand was lost");
         }
-        assertTrue(dumps.get() > strands, "only " + dumps.get() + " dumps");
     }
 
     /** Yields, waits in the core, or waits in the JDK. */
@@ -324,7 +322,7 @@ final class MountedEngineTest {
 
     @Test
     void shouldLoseNoUnparkFromAnotherThread() throws Exception {
-        int rounds = 200_000;
+        int rounds = 100_000;
         AtomicInteger asked = new AtomicInteger();
         AtomicInteger answered = new AtomicInteger();
         AtomicReference<Thread> thread = new AtomicReference<>();
