@@ -352,55 +352,6 @@ final class MountedEngineTest {
         asker.join();
     }
 
-    /** Its initialiser waits for a time while pinned, then for another strand. */
-    private static final class Waits {
-        static final AtomicReference<Throwable> REFUSED = new AtomicReference<>();
-
-        static {
-            try {
-                Strands.sleep(Duration.ofMillis(5));
-                Strand other = Strands.spawn(() -> { });
-                REFUSED.set(assertThrows(IllegalStateException.class, other::join));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
-        }
-
-        static void touch() {}
-    }
-
-    @Test
-    void shouldWaitInPlaceWhereItCannotPark() {
-        StringBuilder order = new StringBuilder();
-        try (Support.Crew crew = new Support.Crew()) {
-            crew.spawn("pinned", () -> {
-                Waits.touch();
-                order.append("pinned ");
-            });
-            crew.spawn("other", () -> order.append("other"));
-            crew.run();
-            assertEquals(1, crew.scheduler.stats().pinnedWaits());
-        }
-        assertEquals("pinned other", order.toString());
-        String message = Waits.REFUSED.get().getMessage();
-        assertTrue(message.contains("class initialiser"), message);
-    }
-
-    @Test
-    void shouldWaitInPlaceUnderANativeFrame() {
-        try (Support.Crew crew = new Support.Crew()) {
-            crew.spawn("pinned", () -> NativeSupport.callBack(Support.body(() -> {
-                Strands.yield();
-                Strands.sleep(Duration.ofMillis(5));
-                Thread.currentThread().interrupt();
-                assertThrows(InterruptedException.class,
-                        () -> Strands.sleep(Duration.ofHours(1)));
-            })));
-            crew.run();
-            assertEquals(1, crew.scheduler.stats().pinnedWaits());
-        }
-    }
-
     @Test
     void shouldBeRefusedARunOnAVirtualThread() throws Exception {
         AtomicReference<Throwable> thrown = new AtomicReference<>();
