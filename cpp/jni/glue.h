@@ -34,10 +34,8 @@ extern const struct strand_jni_table strand_jni_native_natives;
 extern const struct strand_jni_table strand_jni_stream_natives;
 extern const struct strand_jni_table strand_jni_listener_natives;
 
-/* Looked up once, in load.c; classes are global references. */
+/* Looked up once, in load.c. */
 struct strand_jni_cache {
-    jclass native_class;
-    jclass string_class;
     jfieldID line_buffer_bytes;
     jmethodID native_end_tell;
     JavaVM *vm;

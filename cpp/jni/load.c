@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "glue.h"
+#include "table.h"
 
 #define PACKAGE "org/cemlang/strand/"
 
@@ -18,23 +19,6 @@ static const struct strand_jni_table *const tables[] = {
     &strand_jni_stream_natives,
     &strand_jni_listener_natives,
 };
-
-static jclass find_global(JNIEnv *env, const char *name)
-{
-    jclass local = (*env)->FindClass(env, name);
-    if (!local)
-        return NULL;
-    jclass global = (*env)->NewGlobalRef(env, local);
-    (*env)->DeleteLocalRef(env, local);
-    return global;
-}
-
-static void drop_global(JNIEnv *env, jclass *global)
-{
-    if (*global)
-        (*env)->DeleteGlobalRef(env, *global);
-    *global = NULL;
-}
 
 static int find_line_buffer(JNIEnv *env)
 {
@@ -58,14 +42,20 @@ static int find_native_end(JNIEnv *env)
 
 static int register_natives(JNIEnv *env)
 {
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if ((*env)->RegisterNatives(env, strand_jni_cache.native_class, tables[i]->methods,
-                                    tables[i]->count) != JNI_OK)
-            return -1;
-    return 0;
+    jclass natives = (*env)->FindClass(env, PACKAGE "Native");
+    if (!natives)
+        return -1;
+    jint status = JNI_OK;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables && status == JNI_OK; i++)
+        status = (*env)->RegisterNatives(env, natives, tables[i]->methods, tables[i]->count);
+    (*env)->DeleteLocalRef(env, natives);
+    return status == JNI_OK ? 0 : -1;
 }
 
-/* On failure an exception is pending that names what is missing; the JVM throws it at the loader. */
+/*
+ * On failure an exception is pending that names what is missing; the JVM throws it at the loader.
+ * No global reference to a class of ours is kept: it would keep the class loader, and this library.
+ */
 JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
 {
     (void)reserved;
@@ -73,29 +63,13 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved)
     if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK)
         return JNI_ERR;
     strand_jni_cache.vm = vm;
-    strand_jni_cache.native_class = find_global(env, PACKAGE "Native");
-    if (!strand_jni_cache.native_class)
-        return JNI_ERR;
-    strand_jni_cache.string_class = find_global(env, "java/lang/String");
-    if (!strand_jni_cache.string_class)
-        goto drop_native;
-    if (find_line_buffer(env) < 0 || find_native_end(env) < 0 || register_natives(env) < 0)
-        goto drop_string;
-    return JNI_VERSION_1_8;
-
-drop_string:
-    drop_global(env, &strand_jni_cache.string_class);
-drop_native:
-    drop_global(env, &strand_jni_cache.native_class);
-    return JNI_ERR;
+    bool found = find_line_buffer(env) == 0 && find_native_end(env) == 0;
+    return found && register_natives(env) == 0 ? JNI_VERSION_1_8 : JNI_ERR;
 }
 
+/* The class loader is gone; none of its schedulers is left, for each would have kept it. */
 JNIEXPORT void JNICALL JNI_OnUnload(JavaVM *vm, void *reserved)
 {
-    (void)reserved;
-    JNIEnv *env;
-    if ((*vm)->GetEnv(vm, (void **)&env, JNI_VERSION_1_8) != JNI_OK)
-        return;
-    drop_global(env, &strand_jni_cache.string_class);
-    drop_global(env, &strand_jni_cache.native_class);
+    (void)vm, (void)reserved;
+    strand_table_unload();
 }

@@ -277,3 +277,16 @@ void strand_table_forget_results(const strand_scheduler *scheduler)
             strand_slot_take_result(NULL, slot, word_of(generation_of(word) - 1, number), &result);
     }
 }
+
+void strand_table_unload(void)
+{
+    uint32_t unused = 0;
+    for (struct strand_slot *slot = free_slots; slot; slot = next_of(slot))
+        unused++;
+    if (unused != slots_made - 1)
+        return;
+    for (int i = 0; i < STRAND_TABLE_CHUNKS; i++)
+        free(atomic_exchange(&strand_table_chunks[i], NULL));
+    free_slots = NULL;
+    slots_made = 1;
+}

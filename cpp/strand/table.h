@@ -159,6 +159,9 @@ static inline unsigned strand_slot_end(struct strand_slot *slot)
 /* The kept result of an ended id; false when there is none (any more). Any thread. */
 bool strand_slot_take_result(struct strand_slot_cache *cache, struct strand_slot *slot,
                              strand_id id, void **result);
+/* As the library leaves the process and nobody calls it any more: the memory of a table in which no
+ * entry is in use. */
+void strand_table_unload(void);
 /* Lets every kept result of a scheduler go. */
 void strand_table_forget_results(const strand_scheduler *scheduler);
 /* Everything in the cache, to the process. */

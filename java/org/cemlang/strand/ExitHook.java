@@ -22,24 +22,36 @@ final class ExitHook {
     private static final long STUCK_AFTER_NS = 100_000_000;
 
     private static final Set<Scheduler> RUNNING = ConcurrentHashMap.newKeySet();
+    /** Only while one runs: the JVM would keep it, and so our class loader, for ever. */
+    private static @Nullable Thread hook;
     private static volatile boolean over;
-
-    static {
-        try {
-            Runtime.getRuntime().addShutdownHook(new Thread(ExitHook::stopAll, "strand-exit"));
-        } catch (IllegalStateException exitHasBegun) {
-            // Nobody will ask any more.
-        }
-    }
 
     private ExitHook() {}
 
-    static void add(Scheduler scheduler) {
+    /** By carriers, before their first strand and after their last: no strand waits for this lock. */
+    static synchronized void add(Scheduler scheduler) {
         RUNNING.add(scheduler);
+        if (hook == null) {
+            Thread made = new Thread(ExitHook::stopAll, "strand-exit");
+            try {
+                Runtime.getRuntime().addShutdownHook(made);
+                hook = made;
+            } catch (IllegalStateException exitHasBegun) {
+                // Nobody will ask any more.
+            }
+        }
     }
 
-    static void remove(Scheduler scheduler) {
+    static synchronized void remove(Scheduler scheduler) {
         RUNNING.remove(scheduler);
+        if (hook != null && RUNNING.isEmpty()) {
+            try {
+                Runtime.getRuntime().removeShutdownHook(hook);
+                hook = null;
+            } catch (IllegalStateException exitHasBegun) {
+                // And the hook sees that there is nothing to stop.
+            }
+        }
     }
 
     /** The process ends, and every carrier has had its time: none need go on. */

@@ -148,7 +148,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     private void waitInPlace() {
         if (Native.waitInPlace(control) == Errno.NOT_PERMITTED) {
             throw new IllegalStateException(this + " would wait for another strand, but cannot leave"
-                    + " the carrier: " + Pinning.cause(Thread.currentThread()));
+                    + " the carrier: " + Pinning.cause(Thread.currentThread().getStackTrace()));
         }
     }
 

@@ -5,14 +5,14 @@ package org.cemlang.strand;
 final class Pinning {
     private Pinning() {}
 
-    static String cause(Thread thread) {
-        for (StackTraceElement frame : thread.getStackTrace()) {
+    static String cause(StackTraceElement[] stack) {
+        for (StackTraceElement frame : stack) {
             String where = frame.getClassName();
             if (frame.getMethodName().equals("<clinit>")) {
                 return "it is in the class initialiser of " + where;
             }
             if (frame.isNativeMethod() && !where.startsWith("java.lang.")
-                    && !where.startsWith("jdk.internal.vm.")
+                    && !where.startsWith("jdk.internal.")
                     && !where.equals(Native.class.getName())) {
                 return "it is in the native method " + where + "." + frame.getMethodName();
             }

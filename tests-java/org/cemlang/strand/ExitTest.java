@@ -46,6 +46,47 @@ final class ExitTest {
         assertTrue(System.nanoTime() - startNs < 10_000_000_000L);
     }
 
+    /** {@code ParksMany COUNT WHO}: exits, in a strand or a thread, while so many are parked. */
+    static final class ParksMany {
+        public static void main(String[] words) {
+            Strand[] first = new Strand[1];
+            for (int i = 0; i < Integer.parseInt(words[0]); i++) {
+                Support.Body wait = i % 2 == 0 || first[0] == null
+                        ? () -> Strands.sleep(Duration.ofHours(1)) : () -> first[0].join();
+                Strand strand = Strands.spawn(Support.body(wait));
+                first[0] = first[0] == null ? strand : first[0];
+            }
+            Strands.spawn(() -> {
+                Strands.yield();
+                if (words[1].equals("strand")) {
+                    System.exit(7);
+                }
+                new Thread(() -> System.exit(7)).start();
+            });
+            Strands.run();
+        }
+    }
+
+    /**
+     * Ten thousand; on JDK 17 two thousand, since each has a thread. These may need longer to hand the
+     * baton round than an exit waits, which then says so.
+     */
+    @Test
+    void shouldEndWithManyStrandsParked() throws Exception {
+        int times = Integer.getInteger("org.cemlang.strand.test.exits", 2);
+        String count = Runtime.version().feature() >= 21 ? "10000" : "2000";
+        for (int i = 0; i < times; i++) {
+            String who = i % 2 == 0 ? "strand" : "thread";
+            ChildJvm.Result result = ChildJvm.likeThis()
+                    .options("-XX:ErrorFile=" + folder.resolve("hs_err"))
+                    .run(ParksMany.class.getName(), count, who);
+            assertEquals(7, result.status(), result.err());
+            assertTrue(result.err().isEmpty() || !Support.mounted()
+                    && result.err().contains("did not answer the exit"), result.err());
+            assertTrue(Files.notExists(folder.resolve("hs_err")), "crashed");
+        }
+    }
+
     /** Writes, and waits until it is told to end. */
     static final class Waits {
         public static void main(String[] words) {

@@ -219,7 +219,6 @@ final class MountedEngineTest {
     @Test
     void shouldBearStackDumpsOfAThousandStrands() throws Exception {
         int strands = 1_000;
-        long endNs = System.nanoTime() + 10_000_000_000L;
         AtomicReferenceArray<Thread> threads = new AtomicReferenceArray<>(strands);
         AtomicInteger running = new AtomicInteger(strands);
         long[] turns = new long[strands];
@@ -237,7 +236,7 @@ final class MountedEngineTest {
                 int number = i;
                 crew.spawn("busy " + i, () -> {
                     threads.set(number, Thread.currentThread());
-                    while (System.nanoTime() < endNs) {
+                    while (dumps.get() <= 2 * strands || turns[number] < 2) {
                         turns[number]++;
                         takeTurn(number);
                     }
@@ -253,7 +252,6 @@ final class MountedEngineTest {
         for (long n : turns) {
             assertTrue(n > 1, "a strand was lost");
         }
-        assertTrue(dumps.get() > strands, "only " + dumps.get() + " dumps");
     }
 
     /** Yields, waits in the core, or waits in the JDK. */
@@ -318,7 +316,7 @@ final class MountedEngineTest {
 
     @Test
     void shouldLoseNoUnparkFromAnotherThread() throws Exception {
-        int rounds = 200_000;
+        int rounds = 100_000;
         AtomicInteger asked = new AtomicInteger();
         AtomicInteger answered = new AtomicInteger();
         AtomicReference<Thread> thread = new AtomicReference<>();
@@ -346,55 +344,6 @@ final class MountedEngineTest {
         }
         assertEquals(rounds, answered.get());
         asker.join();
-    }
-
-    /** Its initialiser waits for a time while pinned, then for another strand. */
-    private static final class Waits {
-        static final AtomicReference<Throwable> REFUSED = new AtomicReference<>();
-
-        static {
-            try {
-                Strands.sleep(Duration.ofMillis(5));
-                Strand other = Strands.spawn(() -> { });
-                REFUSED.set(assertThrows(IllegalStateException.class, other::join));
-            } catch (InterruptedException e) {
-                throw new IllegalStateException(e);
-            }
-        }
-
-        static void touch() {}
-    }
-
-    @Test
-    void shouldWaitInPlaceWhereItCannotPark() {
-        StringBuilder order = new StringBuilder();
-        try (Support.Crew crew = new Support.Crew()) {
-            crew.spawn("pinned", () -> {
-                Waits.touch();
-                order.append("pinned ");
-            });
-            crew.spawn("other", () -> order.append("other"));
-            crew.run();
-            assertEquals(1, crew.scheduler.stats().pinnedWaits());
-        }
-        assertEquals("pinned other", order.toString());
-        String message = Waits.REFUSED.get().getMessage();
-        assertTrue(message.contains("class initialiser"), message);
-    }
-
-    @Test
-    void shouldWaitInPlaceUnderANativeFrame() {
-        try (Support.Crew crew = new Support.Crew()) {
-            crew.spawn("pinned", () -> NativeSupport.callBack(Support.body(() -> {
-                Strands.yield();
-                Strands.sleep(Duration.ofMillis(5));
-                Thread.currentThread().interrupt();
-                assertThrows(InterruptedException.class,
-                        () -> Strands.sleep(Duration.ofHours(1)));
-            })));
-            crew.run();
-            assertEquals(1, crew.scheduler.stats().pinnedWaits());
-        }
     }
 
     @Test

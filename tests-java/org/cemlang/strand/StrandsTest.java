@@ -133,10 +133,12 @@ final class StrandsTest {
     void shouldWakeSleepersInDeadlineOrder() {
         StringBuilder order = new StringBuilder();
         try (Support.Crew crew = new Support.Crew()) {
-            for (int late : new int[] {30, 10, 20}) {
+            long baseNs = System.nanoTime() + 100_000_000;     // each begins long before that
+            for (int late : new int[] {3, 1, 2}) {
                 crew.spawn("sleeper", () -> {
-                    Strands.sleep(Duration.ofMillis(late));
-                    order.append(late / 10);
+                    Strands.sleep(Duration.ofNanos(
+                            baseNs + late * 50_000_000L - System.nanoTime()));
+                    order.append(late);
                 });
             }
             crew.run();
