@@ -77,7 +77,8 @@ static inline int strand_line_buffer_cut(struct strand_line_buffer *b, const cha
 /* Moves up to size bytes out of it, lines or not. */
 size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t size);
 
-/* Room for bytes to come, at least half of STRAND_BUFFER_BYTES. 0, -ENOMEM. */
+/* Room for bytes to come, at least half of STRAND_BUFFER_BYTES; to be asked for once _next has said
+ * -EAGAIN, or nothing is left (else lines that nobody takes may fill it). 0, -ENOMEM. */
 int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size);
 /* So many of them came. */
 void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count);
