@@ -372,6 +372,16 @@ public final class LineStream implements AutoCloseable {
         }
     }
 
+    // -- for this package -------------------------------------------------------------------------
+
+    StreamHandle in() {
+        return in;
+    }
+
+    StreamHandle out() {
+        return out;
+    }
+
     boolean isClosed() {
         return in.isClosed();
     }

@@ -199,7 +199,7 @@ final class DecodingTest {
     }
 
     private static long take(Scheduler scheduler, LineStream in, byte[] to) throws IOException {
-        return scheduler.memory().takeLine(in.fields(), to);
+        return scheduler.memory().takeLine(in.in().fields(), to);
     }
 
     @Test
@@ -223,7 +223,7 @@ final class DecodingTest {
 
     private static boolean add(Scheduler scheduler, LineStream out, byte[] line)
             throws IOException {
-        return scheduler.memory().append(out.fields(), line, 0, line.length, true);
+        return scheduler.memory().append(out.out().fields(), line, 0, line.length, true);
     }
 
     @Test

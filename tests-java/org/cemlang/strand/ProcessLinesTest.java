@@ -242,6 +242,9 @@ final class ProcessLinesTest {
                 Support.Pipe pipe = Support.Pipe.open();
                 try (LineStream out = pipe.out(); LineStream in = pipe.in()) {
                     assertThrows(IOException.class, out::shutdownOutput);
+                    out.writeLine("still open");
+                    out.flush();
+                    assertEquals("still open", in.readLine());
                 }
             });
             crew.run();
