@@ -88,6 +88,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     /**
+     * With options of one's own.
+     *
      * @param options what it is to be like
      * @return a scheduler that is yours to close
      * @throws IllegalArgumentException for options that cannot be
@@ -263,6 +265,7 @@ public final class Scheduler implements Executor, AutoCloseable {
      * As {@link #dump()}, and below each strand that is not running who called whom: of a Java strand
      * its thread's stack trace, of a native one its functions as far as they have names.
      *
+     * @return the lines
      * @throws IllegalStateException when it is closed
      */
     public String dumpStacks() {
