@@ -458,6 +458,30 @@ TEST_F(Dump, shouldNameEveryStrandAndWhyItIsParked)
     EXPECT_NE(text.find("\"Lucky\" native running"), std::string::npos) << text;
 }
 
+TEST_F(Dump, shouldNameAStrandThatHoldsTheCarrier)
+{
+    int ends[2];
+    ASSERT_EQ(pipe(ends), 0);
+    std::atomic<bool> holds{false}, asked{false};
+    spawn([&] {
+        holds = true;
+        while (!asked)
+            std::this_thread::yield();
+    }, "Pozzo");
+    std::thread other([&] {
+        while (!holds)
+            std::this_thread::yield();
+        strand_scheduler_dump(scheduler, ends[1]);
+        asked = true;
+    });
+    EXPECT_EQ(run(), 0);
+    other.join();
+    close(ends[1]);
+    std::string text = read_all(ends[0]);
+    close(ends[0]);
+    EXPECT_NE(text.find("\"Pozzo\" has held the carrier"), std::string::npos) << text;
+}
+
 TEST_F(Dump, shouldAnswerAnotherThread)
 {
     int ends[2];

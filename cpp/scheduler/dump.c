@@ -2,7 +2,7 @@
 /*
  * Dumps: one line a strand, and on request its stack. The holder writes them, since it alone may look at control blocks; a
  * dump that another thread asks for is written at the holder's next look outside. When the carrier
- * gives none of those for a second, the answer is that it is held.
+ * gives none of those for a second, the answer is that it is held, and by whom.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -178,6 +178,24 @@ static void write_own(strand_scheduler *s, int fd, bool stacks)
         write_dump(s, "dump", fd, stacks);
 }
 
+/* Of a carrier that has made no switch in the meantime, so that it is not going anywhere just now. */
+__attribute__((no_sanitize("thread"))) static struct strand *current_of(const strand_scheduler *s)
+{
+    return s->current;
+}
+
+static void say_who_holds_it(strand_scheduler *s, int fd, uint64_t switches_before)
+{
+    struct strand *who = current_of(s);
+    if (strand_scheduler_switches(s) != switches_before)
+        print(fd, "strand: no dump: the carrier has not looked outside for a second\n");
+    else if (who)
+        print(fd, "strand: no dump: strand %" PRIx64 " \"%s\" has held the carrier for a second\n",
+              strand_reveal(who), strand_name(who));
+    else
+        print(fd, "strand: no dump: the carrier has been held for a second\n");
+}
+
 /* Under guest_lock. */
 static void ask_holder(strand_scheduler *s, int fd, bool stacks)
 {
@@ -187,13 +205,14 @@ static void ask_holder(strand_scheduler *s, int fd, bool stacks)
     __atomic_store_n(&s->dump_fd, fd, __ATOMIC_RELAXED);
     strand_scheduler_nudge(s);
     int64_t deadline_ns = strand_clock_deadline_ns(strand_clock_now_ns(), ONE_SECOND_NS);
+    uint64_t switches = strand_scheduler_switches(s);
     int status = 0;
     while (s->dump_fd >= 0 && status == 0)
         status = strand_condition_wait_until(&s->dump_served, &s->guest_lock, deadline_ns);
     if (s->dump_fd >= 0) {
         __atomic_store_n(&s->dump_fd, -1, __ATOMIC_RELAXED);
         pthread_cond_broadcast(&s->dump_served);
-        print(fd, "strand: no dump: the carrier has not looked outside for a second\n");
+        say_who_holds_it(s, fd, switches);
     }
 }
 

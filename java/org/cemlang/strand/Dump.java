@@ -22,6 +22,11 @@ final class Dump {
                 core.handle(), stacks);
         core.leave();
         String text = bytes == null ? "" : new String(bytes, StandardCharsets.UTF_8);
+        Strand running = scheduler.running();
+        if (running != null && text.startsWith("strand: no dump: ")) {
+            return text + "strand: '" + running.name() + "' has it\n"
+                    + (stacks ? stack(running) : "");
+        }
         return stacks ? withJavaStacks(text, scheduler, caller) : text;
     }
 
@@ -32,12 +37,18 @@ final class Dump {
             with.append(line).append('\n');
             Strand strand = strandOf(line, scheduler);
             if (strand != null && strand != caller) {
-                for (StackTraceElement frame : strand.thread().getStackTrace()) {
-                    with.append("      at ").append(frame).append('\n');
-                }
+                with.append(stack(strand));
             }
         });
         return with.toString();
+    }
+
+    private static String stack(Strand strand) {
+        StringBuilder frames = new StringBuilder();
+        for (StackTraceElement frame : strand.thread().getStackTrace()) {
+            frames.append("      at ").append(frame).append('\n');
+        }
+        return frames.toString();
     }
 
     /** A Java strand that still lives; null for every other line. */

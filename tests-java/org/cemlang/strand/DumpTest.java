@@ -66,6 +66,28 @@ final class DumpTest {
     }
 
     @Test
+    void shouldNameWhoHoldsTheCarrier() throws Exception {
+        AtomicReference<String> dump = new AtomicReference<>();
+        CountDownLatch holds = new CountDownLatch(1);
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("holds it", () -> {
+                holds.countDown();
+                while (dump.get() == null) {
+                    Thread.onSpinWait();
+                }
+            });
+            Thread asks = new Thread(Support.body(() -> {
+                holds.await();
+                dump.set(crew.scheduler.dumpStacks());
+            }));
+            asks.start();
+            crew.run();
+            asks.join();
+        }
+        assertTrue(dump.get().contains("'holds it' has it\n      at "), dump.get());
+    }
+
+    @Test
     void shouldShowStacksOnlyWhenAsked() {
         AtomicReference<String> dump = new AtomicReference<>();
         try (Support.Crew crew = new Support.Crew()) {
