@@ -36,8 +36,10 @@ __attribute__((format(printf, 2, 3))) static void print(int fd, const char *form
     va_start(arguments, format);
     int length = vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    if (length >= (int)sizeof line)
+    if (length >= (int)sizeof line) {      /* a reason is as long as its caller likes */
         length = sizeof line - 1;
+        line[length - 1] = '\n';
+    }
     if (length > 0)
         write_all(fd, line, (size_t)length);
 }
