@@ -10,9 +10,13 @@
 void strand_line_buffer_init(struct strand_line_buffer *b, struct strand_buffer_pool *pool,
                              size_t limit_bytes)
 {
-    *b = (struct strand_line_buffer){.pool = pool, .limit = limit_bytes};
-    if (limit_bytes == 0)
-        b->limit = STRAND_LINE_LIMIT_BYTES;
+    *b = (struct strand_line_buffer){.pool = pool};
+    strand_line_buffer_set_limit(b, limit_bytes);
+}
+
+void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_bytes)
+{
+    b->limit = limit_bytes ? limit_bytes : STRAND_LINE_LIMIT_BYTES;
     if (b->limit > SIZE_MAX / 4)
         b->limit = SIZE_MAX / 4;
 }

@@ -145,6 +145,11 @@ void strand_stream_finish(strand_stream *s)
     strand_object_release_unused(&s->object);
 }
 
+void strand_stream_set_max_line(strand_stream *s, size_t max_line_bytes)
+{
+    strand_line_buffer_set_limit(&s->lines, max_line_bytes);
+}
+
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns)
 {
     s->deadline_ns = deadline_ns;

@@ -57,6 +57,8 @@ int strand_stream_close_idle(strand_stream *s);
  * sent. */
 void strand_stream_give_up(struct strand *self, strand_stream *s);
 
+/* 0: the default. */
+void strand_stream_set_max_line(strand_stream *s, size_t max_line_bytes);
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns);
 
 #endif

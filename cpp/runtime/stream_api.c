@@ -122,6 +122,16 @@ int strand_close(strand_stream *s)
     return s ? STRAND_AWAIT(self, strand_stream_close_step(self, s)) : -EINVAL;
 }
 
+int strand_set_max_line(strand_stream *s, size_t max_line_bytes)
+{
+    if (!strand_calling())
+        return -EPERM;
+    if (!s)
+        return -EINVAL;
+    strand_stream_set_max_line(s, max_line_bytes);
+    return 0;
+}
+
 int strand_set_deadline(strand_stream *s, int64_t deadline_ns)
 {
     if (!strand_calling())
