@@ -19,6 +19,13 @@ constexpr bool sanitized = false;
 constexpr bool sanitized = false;
 #endif
 
+// The library counts its branches (script/test --coverage), in larger frames.
+#if defined(STRAND_TEST_COVERAGE)
+constexpr bool counts_branches = true;
+#else
+constexpr bool counts_branches = false;
+#endif
+
 // It calls signal handlers itself, on terms of its own, and when it likes.
 #if defined(__SANITIZE_THREAD__)
 constexpr bool thread_sanitized = true;

@@ -103,12 +103,23 @@ protected:
         EXPECT_EQ(record->disturbed.odd_call, nullptr)
             << record->disturbed.odd_call << " gave " << record->disturbed.odd_status;
         EXPECT_EQ(record->disturbed.wrong, nullptr) << record->disturbed.wrong;
+        EXPECT_TRUE(GetParam().for_ever || says_so(record->disturbed.first_status))
+            << record->disturbed.first_status;
         EXPECT_EQ(record->undisturbed.failed, 0);
         EXPECT_EQ(record->undisturbed.wrong, nullptr) << record->undisturbed.wrong;
         EXPECT_EQ(record->after_disturbed.descriptors, record->before.descriptors);
         EXPECT_EQ(record->after_disturbed.mapped_bytes, record->before.mapped_bytes);
         EXPECT_LE(record->after_disturbed.blocks, kept.blocks);
         EXPECT_EQ(record->after, kept);
+    }
+
+    // The first error to come out, from which others follow, is that of the call.
+    static bool says_so(int status)
+    {
+        Calls kind = GetParam().kind;
+        return status == 0 || status == -GetParam().error || status == -ENOMEM ||
+               (kind == Calls::Pages && status == -EAGAIN) ||           // no more guards by mprotect
+               (kind == Calls::Transfers && status == -ECONNRESET);     // to the peer of who met it
     }
 
     Shared<Record> record;
@@ -146,6 +157,32 @@ TEST(Lives, shouldLeaveNothingMoreOneAfterTheOther)
             std::cerr << twice << ", then " << record->after << "\n";
         else
             _exit(0);
+    });
+    EXPECT_TRUE(outcome.exited_with(0)) << outcome;
+}
+
+// The table of ids is a process's, and grows by 16,384 entries: here it cannot.
+TEST(Lives, shouldRefuseAStrandThatFindsNoEntryInTheTable)
+{
+    Outcome outcome = in_child([] {
+        static int begun, ended, status;
+        strand_scheduler *s;
+        strand_scheduler_init(nullptr, &s);
+        strand_spawn(s, [](void *) {
+            strand_options options{};
+            options.size = sizeof options;
+            options.dense_stack = 1;      // as many as that, by one arena
+            for (status = 0; status == 0; begun += status == 0) {
+                status = strand_spawn_with(nullptr, &options, [](void *) { ended++; }, nullptr, nullptr);
+                if (begun == 10)
+                    failing.refuse(Calls::Memory, 1, true, ENOMEM);
+            }
+            failing.stop();
+        }, nullptr, nullptr);
+        bool ran = strand_scheduler_run(s) == 0;
+        bool closed = strand_scheduler_shutdown(s) == 0;
+        std::cerr << status << " after " << begun << ", " << ended << " ended\n";
+        _exit(status == -ENOMEM && begun > 1000 && ended == begun && ran && closed ? 0 : 1);
     });
     EXPECT_TRUE(outcome.exited_with(0)) << outcome;
 }

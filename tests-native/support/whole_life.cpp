@@ -47,7 +47,9 @@ bool did(const char *call, long status)
 {
     if (status >= 0)
         return true;
+    int none = 0;
     life->report->failed++;
+    life->report->first_status.compare_exchange_strong(none, static_cast<int>(status));
     if (!may_be(static_cast<int>(-status))) {
         life->report->odd_call = call;
         life->report->odd_status = static_cast<int>(status);

@@ -19,6 +19,7 @@ struct LifeWish {
 
 struct LifeReport {
     std::atomic<int> failed{0};   // calls that gave an error
+    std::atomic<int> first_status{0};   // that of the first of them
     const char *odd_call = nullptr;   // one whose error nobody could expect
     int odd_status = 0;
     const char *wrong = nullptr;      // what was not as it had been written

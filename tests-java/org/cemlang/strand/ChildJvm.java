@@ -19,6 +19,7 @@ final class ChildJvm {
     record Result(int status, String out, String err) {}
 
     private final List<String> options = new ArrayList<>();
+    private List<String> user = List.of();
     private String classPath = System.getProperty("java.class.path");
     private Map<String, String> environment = Map.of();
 
@@ -69,13 +70,19 @@ final class ChildJvm {
         return this;
     }
 
+    /** As the user of this number, who has no group; only root can. */
+    ChildJvm as(int id) {
+        user = List.of("setpriv", "--reuid=" + id, "--regid=" + id, "--clear-groups");
+        return this;
+    }
+
     ChildJvm environment(Map<String, String> variables) {
         environment = variables;
         return this;
     }
 
     Process start(Path err, String main, String... words) throws IOException {
-        List<String> command = new ArrayList<>();
+        List<String> command = new ArrayList<>(user);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
         command.addAll(List.of("-cp", classPath, main));

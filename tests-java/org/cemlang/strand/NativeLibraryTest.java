@@ -13,6 +13,7 @@ import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.jar.JarEntry;
@@ -47,6 +48,8 @@ final class NativeLibraryTest {
 
     /** A folder in which nothing can be made; JDK 25 warns of one that is not there. */
     private static final Path NOWHERE = Path.of("/proc");
+
+    private static final int NOBODY = 65534;
 
     @TempDir
     Path folder;
@@ -219,6 +222,39 @@ final class NativeLibraryTest {
                 .run("Program");
         assertTrue(result.err().contains("the user's cache " + cache + ": others can write to it"),
                 result.err());
+    }
+
+    /** As another user, since root sees no permissions. */
+    @Test
+    void shouldPassByACacheThatIsAnothers() throws Exception {
+        assumeTrue(Files.getOwner(folder).getName().equals("root"),
+                "not root, and so never another user");
+        assumeTrue(Files.isExecutable(Path.of("/usr/bin/setpriv")), "no setpriv on this machine");
+        Path open = Files.createTempDirectory("strand-another");
+        try {
+            Path cache = Files.createDirectories(open.resolve("cache").resolve("strand"));
+            Path temporary = Files.createDirectory(open.resolve("temporary"));
+            Path commons = Files.copy(Path.of(org.apache.commons.lang3.SystemUtils.class
+                    .getProtectionDomain().getCodeSource().getLocation().toURI()),
+                    open.resolve("commons.jar"));
+            Path jar = Files.copy(jar(true), open.resolve("strand.jar"));
+            Files.copy(folder.resolve("Program.class"), open.resolve("Program.class"));
+            Files.setPosixFilePermissions(open, PosixFilePermissions.fromString("rwxr-xr-x"));
+            Files.setPosixFilePermissions(temporary, PosixFilePermissions.fromString("rwxrwxrwx"));
+            assertRan(unpacking(jar, cache.getParent(), temporary).classPath(open, jar, commons)
+                    .as(NOBODY).run("Program"));
+            assertEquals(List.of(), list(cache));
+            ChildJvm.Result result = unpacking(jar, cache.getParent(), NOWHERE)
+                    .classPath(open, jar, commons).as(NOBODY).run("Program");
+            assertTrue(result.err().contains("the user's cache " + cache + ": java.nio.file.Access"),
+                    result.err());
+        } finally {
+            try (Stream<Path> files = Files.walk(open)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
     }
 
     /** A link to elsewhere is another's file, even where the bytes are right. */
