@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2154 # names shared with script/test, which includes this
+# The parts of script/test that take long: --sanitize and --coverage.
+
+# ---- --sanitize ---------------------------------------------------------------------------------
+
+# A java that has AddressSanitizer's library before all others. HotSpot's own faults stay HotSpot's, and
+# its memory is nobody's leak.
+write_sanitized_java() { # FILE JDK; Surefire wants it to be called java
+    mkdir -p "$(dirname "$1")"
+    printf '#!/bin/sh\nexport LD_PRELOAD=%s\nexport ASAN_OPTIONS=%s\nexec "%s/bin/java" "$@"\n' \
+        "$(cc -print-file-name=libasan.so)" \
+        'detect_leaks=0:handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1:detect_stack_use_after_return=0' \
+        "$2" >"$1"
+    chmod +x "$1"
+}
+
+test_java_sanitized() {
+    local home engine
+    native_build_targets=(strand strand_native_support strand_other_version)
+    if ! build_native asan-java -DSTRAND_CONTEXT=asm -DSTRAND_JNI=ON -DSTRAND_SANITIZE=address; then
+        record java - all asm 0 1 0 'AddressSanitizer: did not build'
+    elif compile_java; then
+        for home in "${jdks[@]}"; do
+            write_sanitized_java "$results/sanitized/bin/java" "$home"
+            for engine in baton mounted; do
+                [ "$engine" = baton ] || [ "$(jdk_feature "$home")" -ge 21 ] || continue
+                java_program=$results/sanitized/bin/java java_build=asan-java \
+                    test_java "$home" "$engine" asm AddressSanitizer
+            done
+        done
+    fi
+    native_build_targets=()
+}
+
+test_refusals() {
+    if build_context asm; then
+        echo "testing with calls refused by strace"
+        logged refusals script/lib/check-refusals build/asm || show_log refusals
+        record_closing_line refusals - native asm refusals
+    else
+        record refusals - native asm 0 1 0 'did not build'
+    fi
+}
+
+test_sanitized_wholly() {
+    local context
+    for context in "${contexts[@]}"; do test_asan "$context"; done
+    test_tsan
+    test_java_sanitized
+    test_under_valgrind whole
+    test_refusals
+}
+
+# ---- --coverage ---------------------------------------------------------------------------------
+
+# Branches that only a bug of ours would take (CHECK) do not count.
+report_coverage() {
+    local percent
+    gcovr --root "$root" --filter "$root/cpp/" --object-directory "$root/build/coverage" \
+        --exclude-branches-by-pattern '.*CHECK\(.*' --exclude-unreachable-branches --branches \
+        --merge-mode-functions=separate \
+        --json-summary "$results/coverage.json" --html-details "$results/coverage.html" \
+        "$root/build/coverage" >"$results/coverage.txt" || return
+    percent=$(sed -n 's/^TOTAL .* \([0-9]*\)%.*/\1/p' "$results/coverage.txt")
+    cat "$results/coverage.txt"
+    if [ "${percent:-0}" -ge "$coverage_wanted" ]; then
+        record coverage - all asm 1 0 0 "$percent % of the branches of cpp"
+    else
+        record coverage - all asm 0 1 0 "$percent % of the branches of cpp, $coverage_wanted are wanted"
+    fi
+}
+coverage_wanted=90
+
+test_coverage() {
+    local home
+    script/setup coverage || true # what is missing is said below
+    if ! type -P gcovr >/dev/null; then
+        record coverage - all asm 0 0 0 'not run, no gcovr on this machine'
+        return
+    fi
+    rm -rf "$root/build/coverage" # counts of other code
+    if ! build_native coverage -DSTRAND_CONTEXT=asm -DSTRAND_JNI=ON -DSTRAND_COVERAGE=ON \
+        -DCMAKE_C_FLAGS_RELWITHDEBINFO='-O1 -g' "${plain_tests[@]}"; then
+        record coverage - all asm 0 1 0 'did not build'
+        return
+    fi
+    export GCOV_ERROR_FILE=/dev/null # children of another user write no counts
+    test_native coverage asm 'branches counted'
+    if compile_java; then
+        for home in "${jdks[@]}"; do
+            java_build=coverage test_java "$home" baton asm 'branches counted'
+            if [ "$(jdk_feature "$home")" -ge 21 ]; then
+                java_build=coverage test_java "$home" mounted asm 'branches counted'
+            fi
+        done
+    fi
+    unset GCOV_ERROR_FILE
+    report_coverage || record coverage - all asm 0 1 0 'gcovr failed'
+}
