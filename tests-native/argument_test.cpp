@@ -6,10 +6,22 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace {
 
-class Arguments : public StreamTest {};
+class Arguments : public StreamTest {
+protected:
+    void TearDown() override
+    {
+        StreamTest::TearDown();
+        close(ends.write);
+        if (ends.read >= 0)
+            close(ends.read);
+    }
+
+    Ends ends = make_sockets();      // one of a stream that most tests open
+};
 
 struct Attempt {
     const char *name;
@@ -27,7 +39,7 @@ TEST_F(Arguments, shouldRefuseCallsOfAStrandOutsideOne)
     static strand_stream *some;
     static strand_listener *listener;
     spawn([&] {
-        some = open_stream(make_pipe().read);
+        some = open_stream(std::exchange(ends.read, -1));
         EXPECT_EQ(strand_listen("127.0.0.1:0", 0, &listener), 0);
     });
     EXPECT_EQ(run(), 0);
@@ -82,7 +94,7 @@ TEST_F(Arguments, shouldRefuseNothingWhereSomethingIsNeeded)
         static strand_stream *stream;
         static strand_listener *listener;
         line.size = sizeof line;
-        stream = open_stream(make_pipe().read);
+        stream = open_stream(std::exchange(ends.read, -1));
         EXPECT_EQ(strand_listen("127.0.0.1:0", 0, &listener), 0);
         expect_all({
             {"open", [] { return strand_stream_open(0, nullptr, nullptr); }},
@@ -131,7 +143,7 @@ TEST_F(Arguments, shouldRefuseWhatBelongsToAnotherScheduler)
     static strand_line line{};
     line.size = sizeof line;
     spawn([&] {
-        stream = open_stream(make_sockets().read);
+        stream = open_stream(std::exchange(ends.read, -1));
         EXPECT_EQ(strand_listen("127.0.0.1:0", 0, &listener), 0);
     });
     EXPECT_EQ(run(), 0);

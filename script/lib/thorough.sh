@@ -6,7 +6,8 @@
 
 # A java that has AddressSanitizer's library before all others. HotSpot's own faults stay HotSpot's, and
 # its memory is nobody's leak.
-write_sanitized_java() { # FILE JDK
+write_sanitized_java() { # FILE JDK; Surefire wants it to be called java
+    mkdir -p "$(dirname "$1")"
     printf '#!/bin/sh\nexport LD_PRELOAD=%s\nexport ASAN_OPTIONS=%s\nexec "%s/bin/java" "$@"\n' \
         "$(cc -print-file-name=libasan.so)" \
         'detect_leaks=0:handle_segv=0:handle_sigbus=0:allow_user_segv_handler=1:detect_stack_use_after_return=0' \
@@ -21,10 +22,10 @@ test_java_sanitized() {
         record java - all asm 0 1 0 'AddressSanitizer: did not build'
     elif compile_java; then
         for home in "${jdks[@]}"; do
-            write_sanitized_java "$results/sanitized-java" "$home"
+            write_sanitized_java "$results/sanitized/bin/java" "$home"
             for engine in baton mounted; do
                 [ "$engine" = baton ] || [ "$(jdk_feature "$home")" -ge 21 ] || continue
-                java_program=$results/sanitized-java java_build=asan-java \
+                java_program=$results/sanitized/bin/java java_build=asan-java \
                     test_java "$home" "$engine" asm AddressSanitizer
             done
         done
@@ -84,6 +85,7 @@ test_coverage() {
         record coverage - all asm 0 1 0 'did not build'
         return
     fi
+    export GCOV_ERROR_FILE=/dev/null # children of another user write no counts
     test_native coverage asm 'branches counted'
     if compile_java; then
         for home in "${jdks[@]}"; do
@@ -93,5 +95,6 @@ test_coverage() {
             fi
         done
     fi
+    unset GCOV_ERROR_FILE
     report_coverage || record coverage - all asm 0 1 0 'gcovr failed'
 }
