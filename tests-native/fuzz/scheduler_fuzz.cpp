@@ -411,6 +411,7 @@ int64_t probe_clock_ns(void)
 
 void probe_wait(int64_t timeout_ns)
 {
+    REQUIRE(world->model.waiting || timeout_ns == 0);
     if (!world->model.waiting)
         return;
     wait_for_outside(timeout_ns);

@@ -13,8 +13,8 @@ import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.L_Result;
 
 /**
- * One thread closes a scheduler while another spawns on it and a third asks for its statistics: a
- * strand that was taken ends, and nobody is in a scheduler that is gone.
+ * One thread closes a scheduler while another spawns on it: a strand that was taken ends, and nobody
+ * is in a scheduler that is gone.
  */
 @JCStressTest
 @State
@@ -38,17 +38,6 @@ public class CloseAgainstSpawn {
             strand = scheduler.spawn(() -> ran = true);
         } catch (RejectedExecutionException e) {
             strand = null;
-        } catch (Throwable e) {
-            wrong = e;
-        }
-    }
-
-    @Actor
-    public void ask() {
-        try {
-            scheduler.stats();
-        } catch (IllegalStateException closed) {
-            return;
         } catch (Throwable e) {
             wrong = e;
         }
