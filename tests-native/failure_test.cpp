@@ -91,7 +91,8 @@ protected:
         LifeWish wish;
         wish.guards = GetParam().guards;
         wish.injected = GetParam().error;
-        wish.patience_ns = SHORT_NS;
+        if (GetParam().for_ever)      // then some wait in vain; else it would be a mistake
+            wish.patience_ns = SHORT_NS;
         Calls kind = first ? GetParam().kind : Calls::None;
         memset(static_cast<void *>(record.get()), 0, sizeof *record.get());
         outcome = in_child([&] { live_twice(wish, kind, first, GetParam().for_ever, record.get()); });

@@ -26,7 +26,7 @@ test_java_sanitized() {
             for engine in baton mounted; do
                 [ "$engine" = baton ] || [ "$(jdk_feature "$home")" -ge 21 ] || continue
                 java_program=$results/sanitized/bin/java java_build=asan-java \
-                    test_java "$home" "$engine" asm AddressSanitizer
+                    test_java "$home" "$engine" asm AddressSanitizer -XX:+UseSerialGC
             done
         done
     fi
@@ -89,9 +89,9 @@ test_coverage() {
     test_native coverage asm 'branches counted'
     if compile_java; then
         for home in "${jdks[@]}"; do
-            java_build=coverage test_java "$home" baton asm 'branches counted'
+            java_build=coverage test_java "$home" baton asm 'branches counted' -XX:+UseSerialGC
             if [ "$(jdk_feature "$home")" -ge 21 ]; then
-                java_build=coverage test_java "$home" mounted asm 'branches counted'
+                java_build=coverage test_java "$home" mounted asm 'branches counted' -XX:+UseSerialGC
             fi
         done
     fi

@@ -15,6 +15,7 @@
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdint>
 
 FailingCalls failing;
 
@@ -51,6 +52,14 @@ void *counted(void *memory)
 {
     failing.blocks += memory != nullptr;
     return memory;
+}
+
+constexpr int most_eventfds = 256;
+std::atomic<bool> was_eventfd[most_eventfds];
+
+bool is_eventfd(int fd, size_t size)
+{
+    return size == sizeof(uint64_t) && fd >= 0 && fd < most_eventfds && was_eventfd[fd];
 }
 
 // As the kernel counts.
@@ -115,6 +124,15 @@ void *__wrap_realloc(void *old, size_t size)
     return memory;
 }
 
+// The dump's, of who called whom; it is freed as one block.
+char **__real_backtrace_symbols(void *const *frames, int count);
+char **__wrap_backtrace_symbols(void *const *frames, int count)
+{
+    if (failing.refuses(Calls::Memory))
+        return nullptr;
+    return static_cast<char **>(counted(__real_backtrace_symbols(frames, count)));
+}
+
 void __wrap_free(void *memory)
 {
     failing.blocks -= memory != nullptr;
@@ -170,7 +188,6 @@ int __wrap_fcntl(int fd, int command, ...)
 }
 
 SEAM(Descriptors, int, pipe2, (int *ends, int flags), (ends, flags))
-SEAM(Descriptors, int, eventfd, (unsigned count, int flags), (count, flags))
 SEAM(Descriptors, int, epoll_create1, (int flags), (flags))
 SEAM(Descriptors, int, socket, (int family, int type, int protocol), (family, type, protocol))
 SEAM(Descriptors, int, accept4, (int fd, sockaddr *address, socklen_t *length, int flags),
@@ -180,8 +197,31 @@ SEAM(Loop, int, epoll_ctl, (int epoll, int operation, int fd, epoll_event *event
 
 // ---- Transfers
 
-SEAM(Transfers, ssize_t, read, (int fd, void *to, size_t size), (fd, to, size))
-SEAM(Transfers, ssize_t, write, (int fd, const void *from, size_t size), (fd, from, size))
+// An eventfd cannot fail but by EAGAIN, and then it says what it is to say.
+int __real_eventfd(unsigned count, int flags);
+ssize_t __real_read(int fd, void *to, size_t size);
+ssize_t __real_write(int fd, const void *from, size_t size);
+
+int __wrap_eventfd(unsigned count, int flags)
+{
+    int fd = failing.refuses(Calls::Descriptors) ? -1 : __real_eventfd(count, flags);
+    if (fd >= 0 && fd < most_eventfds)
+        was_eventfd[fd] = true;
+    return fd;
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t size)
+{
+    bool refused = !is_eventfd(fd, size) && failing.refuses(Calls::Transfers);
+    return refused ? -1 : __real_read(fd, to, size);
+}
+
+ssize_t __wrap_write(int fd, const void *from, size_t size)
+{
+    bool refused = !is_eventfd(fd, size) && failing.refuses(Calls::Transfers);
+    return refused ? -1 : __real_write(fd, from, size);
+}
+
 SEAM(Transfers, ssize_t, recv, (int fd, void *to, size_t size, int flags), (fd, to, size, flags))
 SEAM(Transfers, ssize_t, send, (int fd, const void *from, size_t size, int flags),
      (fd, from, size, flags))

@@ -273,15 +273,17 @@ void live_by_one_descriptor()
 struct Meeting {
     strand_listener *listener;
     char address[128];
-    strand_id server;
+    strand_id server, visitor;      // each ends the other's wait when there is nothing to wait for
 };
 
 void serve(void *argument)
 {
     auto *meeting = static_cast<Meeting *>(argument);
     strand_stream *stream;
-    if (!did("accept", strand_accept(meeting->listener, patience(), &stream)))
+    if (!did("accept", strand_accept(meeting->listener, patience(), &stream))) {
+        strand_cancel(meeting->visitor);
         return;
+    }
     strand_line line{};
     line.size = sizeof line;
     strand_set_deadline(stream, patience());
@@ -297,21 +299,21 @@ void visit(void *argument)
     strand_stream *stream;
     if (did("connect", strand_connect(meeting->address, patience(), &stream))) {
         strand_set_deadline(stream, patience());
-        did("write_line", strand_write_line(stream, "xxx", 3));
-        did("shutdown_write", strand_shutdown_write(stream));
-        read_lines(stream);
+        if (did("write_line", strand_write_line(stream, "xxx", 3)) &&
+            did("shutdown_write", strand_shutdown_write(stream)))
+            read_lines(stream);
         close_stream(stream);
     }
-    strand_cancel(meeting->server);      // it may wait in vain
+    strand_cancel(meeting->server);
 }
 
 void meet(Meeting *meeting)
 {
     meeting->server = begin("server", 64 * KIB, serve, meeting);
-    strand_id visitor = meeting->server ? begin("visitor", 64 * KIB, visit, meeting) : 0;
-    if (!visitor && meeting->server)
+    meeting->visitor = meeting->server ? begin("visitor", 64 * KIB, visit, meeting) : 0;
+    if (!meeting->visitor && meeting->server)
         strand_cancel(meeting->server);
-    finish(visitor);
+    finish(meeting->visitor);
     finish(meeting->server);
 }
 
@@ -397,7 +399,13 @@ void be_joined_from_outside()
 void look_at_it()
 {
     int nowhere = static_cast<int>(syscall(SYS_openat, AT_FDCWD, "/dev/null", O_WRONLY | O_CLOEXEC));
+    strand_id shown = begin("shown", 64 * KIB, [](void *) { strand_park("to be shown", patience()); },
+                            nullptr);
+    strand_yield();
     strand_scheduler_dump(life->scheduler, nowhere);
+    strand_scheduler_dump_stacks(life->scheduler, nowhere);
+    strand_wake(shown);
+    finish(shown);
     syscall(SYS_close, nowhere);
     struct strand_scheduler_stats stats{};
     stats.size = sizeof stats;

@@ -42,6 +42,12 @@ final class ChildJvm {
         return child;
     }
 
+    /** Whether JVMs here run under AddressSanitizer, which takes the addresses that ZGC wants. */
+    static boolean sanitized() {
+        String preloaded = System.getenv("LD_PRELOAD");
+        return preloaded != null && preloaded.contains("libasan");
+    }
+
     ChildJvm options(String... more) {
         options.addAll(Arrays.asList(more));
         return this;
