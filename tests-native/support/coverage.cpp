@@ -6,7 +6,6 @@
 extern "C" {
 
 void __gcov_dump(void);
-void __gcov_reset(void);
 [[noreturn]] void __real__exit(int status);
 [[noreturn]] void __real_abort(void);
 int __real_sigaction(int number, const struct sigaction *action, struct sigaction *before);
@@ -23,13 +22,13 @@ int __real_sigaction(int number, const struct sigaction *action, struct sigactio
     __real_abort();
 }
 
-// It may also be the end of the last scheduler, and then there is more to count.
+// In the handler, on the stack that it has of its own; elsewhere nothing dies of it.
 int __wrap_sigaction(int number, const struct sigaction *action, struct sigaction *before)
 {
-    if (action && action->sa_handler == SIG_DFL && (number == SIGSEGV || number == SIGBUS)) {
+    stack_t now{};
+    if (action && action->sa_handler == SIG_DFL && (number == SIGSEGV || number == SIGBUS) &&
+        sigaltstack(nullptr, &now) == 0 && (now.ss_flags & SS_ONSTACK))
         __gcov_dump();
-        __gcov_reset();
-    }
     return __real_sigaction(number, action, before);
 }
 
