@@ -18,27 +18,31 @@ final class Carrier {
 
     private static Scheduler start() {
         Scheduler scheduler = Scheduler.open();
-        CountDownLatch runs = new CountDownLatch(1);
-        scheduler.spawn("keeper", () -> {
-            runs.countDown();
-            keep();
-        });
+        Keeper keeper = new Keeper();
+        scheduler.spawn("keeper", keeper);
         Thread carrier = new Thread(scheduler::run, "carrier");
         carrier.setDaemon(true);
         carrier.start();
         try {
-            runs.await();
+            keeper.runs.await();
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
         return scheduler;
     }
 
-    private static void keep() {
-        try {
-            Strands.sleep(Duration.ofDays(1));
-        } catch (InterruptedException e) {
-            throw new IllegalStateException(e);
+    /** A class of its own: this one is still being initialised when it runs. */
+    private static final class Keeper implements Runnable {
+        final CountDownLatch runs = new CountDownLatch(1);
+
+        @Override
+        public void run() {
+            runs.countDown();
+            try {
+                Strands.sleep(Duration.ofDays(1));
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
         }
     }
 
