@@ -94,26 +94,26 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     void ready() {
         if (VirtualThreads.carrier() != scheduler.carrier) {
-            if (Recorder.isOn()) {
-                scheduler.recorder.ready(this);
-            }
+            record();
             Native.ready(0, id);
-        } else if (!ended && readyHere() == Native.RUNS) {
-            again = true;
+        } else if (!ended) {
+            if (readyHere() == Native.RUNS) {
+                again = true;
+            } else {
+                record();
+            }
         }
     }
 
     private int readyHere() {
         CoreMemory window = scheduler.window;
+        int status = window == null ? Errno.AGAIN : window.ready(control);
+        return status == Errno.AGAIN ? Native.ready(0, id) : status;
+    }
+
+    private void record() {
         if (Recorder.isOn()) {
             scheduler.recorder.ready(this);
-        } else if (window != null) {
-            int status = window.ready(control);
-            if (status != Errno.AGAIN) {
-                return status;
-            }
-        }
-        return Native.ready(0, id);
         }
     }
 
