@@ -43,8 +43,7 @@ void strand_hosted_layout(int32_t layout[STRAND_HOSTED_LAYOUT_COUNT])
         STRAND_POST_LIVE,
     };
     _Static_assert(offsetof(struct strand, state) % 8 == 0 &&
-                       offsetof(struct strand, has_extras) == offsetof(struct strand, state) + 7 &&
-                       offsetof(struct strand, known) == offsetof(struct strand, state) + 8,
+                       offsetof(struct strand, has_extras) == offsetof(struct strand, state) + 7,
                    "the flags of a plain strand are one word");
     _Static_assert(sizeof all / sizeof *all == STRAND_HOSTED_LAYOUT_COUNT, "all of them");
     memcpy(layout, all, sizeof all);

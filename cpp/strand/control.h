@@ -135,11 +135,11 @@ struct strand {
     uint8_t deferring;                            /* in its defers: cancels are not met */
     uint8_t unpark;                               /* hosted: made ready by the core, not its host */
     uint8_t has_extras;
+    int saved_errno;                              /* valid while not running */
     uint8_t known;                                /* somebody has the id: see strand_reveal */
     uint8_t size_class;                           /* native: its stack's */
     uint8_t guest;                                /* made by another thread: the stack came from
                                                      guest_stacks, a hosted block from the heap */
-    int saved_errno;                              /* valid while not running */
 
     strand_scheduler *scheduler;                  /* a block in a pool is its scheduler's */
     void *operation;                              /* io: what the step to be repeated works on;
@@ -175,7 +175,6 @@ static inline void strand_control_init(struct strand *strand, enum strand_kind k
     const size_t begin = offsetof(struct strand, state);
     memset((char *)strand + begin, 0, offsetof(struct strand, size_class) - begin);
     strand->kind = (uint8_t)kind;
-    strand->saved_errno = 0;
 }
 
 /* Its id, for somebody: from now on any thread may come with it. */

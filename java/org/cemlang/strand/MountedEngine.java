@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Strands as virtual threads on a scheduler of ours (JDK 21 and later). The carrier asks the core for
- * the next strand and runs its continuation; one call into the core a switch.
+ * the next strand and runs its continuation; one call into the core a switch, or none where {@link
+ * CoreMemory} can do it.
  */
 final class MountedEngine extends Engine {
     MountedEngine() {
