@@ -158,6 +158,17 @@ TEST_F(Hosted, shouldEndRunWhenAStrandIsAbandoned)
     EXPECT_EQ(stats().live, 0u);
 }
 
+TEST_F(Hosted, shouldGiveTheHoldersStrandsOnABlockIdsOfTheirOwn)
+{
+    start("A", "cycyf");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AAcAAcA");
+    EXPECT_EQ((uint32_t)probe_host_id(host, 0), (uint32_t)probe_host_id(host, 1));      // one entry
+    EXPECT_NE(probe_host_id(host, 0), probe_host_id(host, 1));
+    EXPECT_EQ(strand_wake(probe_host_id(host, 1)), -ESRCH);
+    EXPECT_EQ(stats().finished, 3u);
+}
+
 TEST_F(Hosted, shouldRefuseToJoinItself)
 {
     start("A", "yjf");                // its own elder is itself: EDEADLK, and on

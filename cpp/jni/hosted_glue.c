@@ -5,6 +5,7 @@
 
 #include "glue.h"
 #include "hosted.h"
+#include "hosted_window.h"
 #include "wait.h"
 
 /* Native.OVER, Native.HAND_TO_CARRIER: no errno value is that large. */
@@ -69,6 +70,14 @@ static jlong pass(JNIEnv *env, jclass class, jlong scheduler, jlong previous, ji
     return strand ? turn_of(strand, false) : NEXT_HAND_TO_CARRIER;
 }
 
+static void layout(JNIEnv *env, jclass class, jintArray values)
+{
+    (void)class;
+    int32_t all[STRAND_HOSTED_LAYOUT_COUNT];
+    strand_hosted_layout(all);
+    (*env)->SetIntArrayRegion(env, values, 0, STRAND_HOSTED_LAYOUT_COUNT, (const jint *)all);
+}
+
 static jint wait_in_place(JNIEnv *env, jclass class, jlong self)
 {
     (void)env, (void)class;
@@ -78,10 +87,11 @@ static jint wait_in_place(JNIEnv *env, jclass class, jlong self)
 static jbyteArray wait_reason(JNIEnv *env, jclass class, jlong self)
 {
     (void)class;
-    const struct strand *strand = strand_jni_pointer(self);
-    return strand_armed(strand)
-               ? strand_jni_bytes(env, strand->wait.reason, strlen(strand->wait.reason))
-               : NULL;
+    struct strand *strand = strand_jni_pointer(self);
+    if (!strand_armed(strand))
+        return NULL;
+    const char *reason = strand_wait_of(strand)->reason;
+    return strand_jni_bytes(env, reason, strlen(reason));
 }
 
 static void stamp_wakes(JNIEnv *env, jclass class, jlong scheduler)
@@ -93,7 +103,8 @@ static void stamp_wakes(JNIEnv *env, jclass class, jlong scheduler)
 static jlong woken_ns(JNIEnv *env, jclass class, jlong self)
 {
     (void)env, (void)class;
-    return ((struct strand *)strand_jni_pointer(self))->wait.since_ns;
+    struct strand *strand = strand_jni_pointer(self);
+    return strand->more ? strand_wait_of(strand)->since_ns : 0;
 }
 
 static void wait_done(JNIEnv *env, jclass class, jlong self)
@@ -141,6 +152,7 @@ static const JNINativeMethod methods[] = {
     {"abandon", "(J)V", (void *)abandon},
     {"next", "(JJI)J", (void *)next},
     {"pass", "(JJI)J", (void *)pass},
+    {"hostedLayout", "([I)V", (void *)layout},
     {"waitInPlace", "(J)I", (void *)wait_in_place},
     {"waitReason", "(J)[B", (void *)wait_reason},
     {"stampWakes", "(J)V", (void *)stamp_wakes},

@@ -121,8 +121,8 @@ static void describe(struct strand *strand, void *context)
     strand_id id = strand_reveal(strand);
     if (strand->state == STRAND_PARKED && strand_armed(strand))
         print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s parked: %s, for %.3f s\n", id, gap,
-              quote, strand_name(strand), quote, kind, strand->wait.reason,
-              (double)(dump->now_ns - strand->wait.since_ns) / 1e9);
+              quote, strand_name(strand), quote, kind, strand_wait_of(strand)->reason,
+              (double)(dump->now_ns - strand_wait_of(strand)->since_ns) / 1e9);
     else
         print(dump->fd, "  strand %" PRIx64 "%s%s%s%s %s %s\n", id, gap, quote,
               strand_name(strand), quote, kind, strand_state_name((enum strand_state)strand->state));

@@ -7,73 +7,142 @@
 
 #include "wait.h"
 
-/* Ended blocks are kept for the next strand, as stacks are: some a scheduler, its holder's. */
-enum { MOST_SPARE = 1024, BLOCK_ALIGN = 64 };
+/*
+ * The holder's blocks stand in slabs, and between two strands in a chain, last used first: each with
+ * the id of its next strand already, NEW, so that to take one is to take it off the chain, which the
+ * host does by itself (hosted_window.h). Blocks for other threads come from the heap one by one.
+ */
+enum { SLAB_BLOCKS = 64 };
 
-static struct strand *take_block(strand_scheduler *held)
+struct strand_hosted_slab {
+    struct strand_hosted_slab *next;
+    void *blocks;
+};
+
+static const size_t block_bytes = STRAND_HOSTED_BYTES;
+
+_Static_assert(STRAND_HOSTED_BYTES % 8 == 0, "blocks stand side by side");
+
+/* NEW, with an id. Without memory for an entry it has none. */
+static bool prepare(strand_scheduler *s, struct strand *block, struct strand_slot_cache *cache)
 {
-    struct strand *block = held ? held->spare_hosted : NULL;
-    if (!block) {
-        size_t size = (sizeof *block + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1ul);
-        block = aligned_alloc(BLOCK_ALIGN, size);
-        if (block)
-            memset(block, 0, sizeof *block);
-        return block;
+    strand_control_init(block, STRAND_HOSTED);
+    block->scheduler = s;
+    block->operation = NULL;      /* the last one here may have ended in the middle of one */
+    if (!strand_table_take(cache, s, block))
+        return false;
+    strand_reveal(block);
+    return true;
+}
+
+/* One that finds no entry rests until the scheduler's end. */
+static void make_spare(strand_scheduler *s, struct strand *block)
+{
+    if (!prepare(s, block, &s->slots))
+        return;
+    strand_scheduler_bind(s, block->slot);
+    block->after = s->spare_hosted;
+    s->spare_hosted = block;
+}
+
+/* Not told to the compiler as strands: each ends before the native part does. */
+static __attribute__((noinline)) void *blank_blocks(size_t count)
+{
+    return calloc(count, block_bytes);
+}
+
+static struct strand *block_of(const struct strand_hosted_slab *slab, size_t number)
+{
+    return (struct strand *)((char *)slab->blocks + number * block_bytes);
+}
+
+static void refill(strand_scheduler *s)
+{
+    struct strand_hosted_slab *slab = malloc(sizeof *slab);
+    if (!slab)
+        return;
+    slab->blocks = blank_blocks(SLAB_BLOCKS);
+    if (!slab->blocks) {
+        free(slab);
+        return;
     }
-    held->spare_hosted = block->next;
-    held->spare_hosted_count--;
+    slab->next = s->hosted_slabs;
+    s->hosted_slabs = slab;
+    for (size_t number = SLAB_BLOCKS; number-- > 0;)
+        make_spare(s, block_of(slab, number));
+}
+
+static struct strand *take_spare(strand_scheduler *s)
+{
+    if (!s->spare_hosted)
+        refill(s);
+    struct strand *block = s->spare_hosted;
+    if (block)
+        s->spare_hosted = block->after;
+    return block;
+}
+
+static struct strand *make_for_guest(strand_scheduler *s)
+{
+    struct strand *block = blank_blocks(1);
+    if (!block || !prepare(s, block, NULL)) {
+        free(block);
+        return NULL;
+    }
+    block->guest = 1;
+    atomic_fetch_add(&s->arriving, 1);
     return block;
 }
 
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block)
 {
-    if (s->spare_hosted_count == MOST_SPARE) {
-        if (block->id)
-            strand_scheduler_unbind(s, block);
-        free(block);
+    if (!block->guest) {
+        make_spare(s, block);
         return;
     }
-    block->next = s->spare_hosted;
-    s->spare_hosted = block;
-    s->spare_hosted_count++;
+    if (block->id)
+        strand_scheduler_unbind(s, block);
+    free(block->more);
+    free(block);
+}
+
+void strand_hosted_end_spares(strand_scheduler *s)
+{
+    for (struct strand *block = s->spare_hosted; block; block = block->after)
+        strand_slot_end(block->slot);
+    s->spare_hosted = NULL;
 }
 
 void strand_hosted_free_blocks(strand_scheduler *s)
 {
-    struct strand *block;
-    while ((block = s->spare_hosted)) {
-        s->spare_hosted = block->next;
-        free(block);
+    struct strand_hosted_slab *slab;
+    while ((slab = s->hosted_slabs)) {
+        s->hosted_slabs = slab->next;
+        for (size_t number = 0; number < SLAB_BLOCKS; number++)
+            free(block_of(slab, number)->more);
+        free(slab->blocks);
+        free(slab);
     }
 }
 
 int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char *name,
                          struct strand **out)
 {
-    held = held == s ? s : NULL;
     int status = strand_scheduler_may_spawn(s);
     if (status < 0)
         return status;
-    struct strand *strand = take_block(held);
+    struct strand *strand = held == s ? take_spare(s) : make_for_guest(s);
     if (!strand)
         return -ENOMEM;
-    strand_control_init(strand, STRAND_HOSTED);
-    strand->scheduler = s;
-    strand->operation = NULL;      /* the last one here may have ended in the middle of one */
-    if (name)
-        strncat(strand_extras(strand)->name, name, STRAND_NAME_BYTES - 1);
-    if (!strand_table_take(held ? &s->slots : NULL, s, strand)) {
-        free(strand);      /* bound blocks do not come here */
-        return -ENOMEM;
-    }
-    strand_reveal(strand);
-    atomic_fetch_add(&s->arriving, 1);
+    struct strand_extras *extras = name ? strand_extras(strand) : NULL;
+    if (extras)
+        strncat(extras->name, name, STRAND_NAME_BYTES - 1);      /* without memory it has none */
     *out = strand;
     return 0;
 }
 
 /* The holder's: out of NEW, PARKED, or queued by the core a moment ago. */
-static void ready_here(struct strand *strand)
+static int ready_here(struct strand *strand)
 {
     switch ((enum strand_state)strand->state) {
     case STRAND_NEW:
@@ -82,11 +151,13 @@ static void ready_here(struct strand *strand)
     case STRAND_PARKED:
         strand_unparked(strand);
         break;
-    case STRAND_READY:
     case STRAND_RUNNING:
+        return STRAND_HOSTED_RUNS;
+    case STRAND_READY:
     case STRAND_FINISHED:
         break;
     }
+    return 0;
 }
 
 int strand_hosted_ready(strand_scheduler *held, strand_id id)
@@ -94,10 +165,8 @@ int strand_hosted_ready(strand_scheduler *held, strand_id id)
     struct strand_slot *slot = strand_table_find(id);
     if (!slot)
         return -ESRCH;
-    if (held && strand_slot_is_of(slot, id, held)) {
-        ready_here(slot->strand);
-        return 0;
-    }
+    if (held && strand_slot_is_of(slot, id, held))
+        return ready_here(slot->strand);
     strand_scheduler *s;
     int status = strand_slot_post(slot, id, STRAND_POST_READY, &s);
     if (status == 1)
@@ -118,7 +187,8 @@ void strand_hosted_end_unbegun(struct strand *strand)
 {
     CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
     strand_scheduler_adopt(strand->scheduler, strand->slot);
-    atomic_fetch_sub(&strand->scheduler->arriving, 1);
+    if (strand->guest)
+        atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);
     strand_become(strand, STRAND_RUNNING);
     strand_scheduler_end(strand->scheduler, strand);

@@ -26,7 +26,9 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
                          struct strand **out);
 
 /* Any thread (held as above): the host can run it. No harm when it is queued already or has ended
- * (-ESRCH). */
+ * (-ESRCH). STRAND_HOSTED_RUNS, to the holder: this is its turn, and nothing has been done; the host
+ * says YIELDED afterwards. Another thread's is looked at when no strand has a turn. */
+enum { STRAND_HOSTED_RUNS = 1 };
 int strand_hosted_ready(strand_scheduler *held, strand_id id);
 
 /* For a strand that was created and whose host could not start it. Any thread. */

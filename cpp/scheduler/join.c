@@ -24,9 +24,9 @@ static struct strand_list watches = {{&watches.head, &watches.head}};
 void strand_joiners_wake(struct strand *strand, void *result)
 {
     struct strand_link *link;
-    while ((link = strand_list_first(&strand_extras(strand)->joiners))) {
+    while ((link = strand_list_first(&strand_known_extras(strand)->joiners))) {
         struct strand *joiner = strand_of_wait_link(link);
-        struct strand_extras *extras = strand_extras(joiner);
+        struct strand_extras *extras = strand_known_extras(joiner);
         extras->joined = strand->id;
         extras->joined_result = result;
         strand_wait_wake(joiner);
@@ -57,13 +57,13 @@ void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_
 /* Drops self's watch; what it had found in *ended. */
 static void drop_watch(struct strand *self, bool *ended, void **result)
 {
-    struct strand_watch *watch = self->extras.watch;
+    struct strand_watch *watch = strand_known_extras(self)->watch;
     pthread_mutex_lock(&lock);
     strand_link_remove(&watch->link);
     *ended = watch->ended;
     *result = watch->result;
     pthread_mutex_unlock(&lock);
-    self->extras.watch = NULL;
+    strand_known_extras(self)->watch = NULL;
     free(watch);
 }
 
@@ -71,7 +71,7 @@ void strand_join_forget(struct strand *self)
 {
     bool ended;
     void *result;
-    if (self->has_extras && self->extras.watch)
+    if (self->has_extras && strand_known_extras(self)->watch)
         drop_watch(self, &ended, &result);
 }
 
@@ -93,7 +93,7 @@ static int begin_watch(struct strand *self, struct strand_slot *slot, strand_id 
         free(watch);
         return 0;
     }
-    strand_extras(self)->watch = watch;
+    strand_known_extras(self)->watch = watch;
     return 1;
 }
 
@@ -117,7 +117,7 @@ static int join_elsewhere(struct strand *self, struct strand_slot *slot, strand_
                           int64_t deadline_ns, void **result)
 {
     bool ended;
-    struct strand_extras *extras = strand_extras(self);
+    struct strand_extras *extras = strand_known_extras(self);
     if (extras->watch && extras->watch->target != id)
         strand_join_forget(self);
     if (!extras->watch) {
@@ -137,6 +137,14 @@ static int join_elsewhere(struct strand *self, struct strand_slot *slot, strand_
     return 0;
 }
 
+static int join_here(struct strand *self, struct strand *other, int64_t deadline_ns)
+{
+    struct strand_extras *extras = strand_extras(other);
+    if (!extras)
+        return -ENOMEM;
+    return strand_wait_arm(self, &extras->joiners, "join", deadline_ns, STRAND_WAIT_INSIDE);
+}
+
 int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, void **result)
 {
     void *ignored;
@@ -145,6 +153,8 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
     if (id == self->id)
         return -EDEADLK;
     struct strand_extras *extras = strand_extras(self);
+    if (!extras)
+        return -ENOMEM;
     if (id && extras->joined == id) {
         *result = extras->joined_result;
         extras->joined = 0;
@@ -157,8 +167,7 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
     if (extras->watch && extras->watch->target == id)
         return join_elsewhere(self, slot, id, deadline_ns, result);
     if (strand_slot_is_of(slot, id, self->scheduler))
-        return strand_wait_arm(self, &strand_extras(slot->strand)->joiners, "join", deadline_ns,
-                               STRAND_WAIT_INSIDE);
+        return join_here(self, slot->strand, deadline_ns);
     if (!strand_slot_is(slot, id))
         return join_ended(self, slot, id, result);
     return join_elsewhere(self, slot, id, deadline_ns, result);

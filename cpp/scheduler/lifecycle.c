@@ -166,8 +166,9 @@ void strand_scheduler_destroy(strand_scheduler *s)
     strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
-    strand_hosted_free_blocks(s);
+    strand_hosted_end_spares(s);
     unbind_all(s);
+    strand_hosted_free_blocks(s);
     strand_slot_cache_spill(&s->slots);
     strand_stack_pool_destroy(s->guest_stacks);
     strand_stack_pool_destroy(s->stacks);

@@ -49,15 +49,20 @@ static bool widen(struct strand_ready_queue *queue)
     return true;
 }
 
+static struct strand **after(struct strand *strand)
+{
+    return strand->kind == STRAND_HOSTED ? &strand->after : &strand->next;
+}
+
 void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *strand)
 {
     if (!queue->more_first && widen(queue)) {
         queue->ring[queue->tail++ & queue->mask] = strand;
         return;
     }
-    strand->next = NULL;
+    *after(strand) = NULL;
     if (queue->more_first)
-        queue->more_last->next = strand;
+        *after(queue->more_last) = strand;
     else
         queue->more_first = strand;
     queue->more_last = strand;
@@ -69,7 +74,7 @@ void strand_ready_refill(struct strand_ready_queue *queue)
         queue->mask = FIRST_PLACES - 1;      /* few strands stay with few cache lines */
     while (queue->more_first && queue->tail - queue->head <= queue->mask) {
         struct strand *strand = queue->more_first;
-        queue->more_first = strand->next;
+        queue->more_first = *after(strand);
         queue->ring[queue->tail++ & queue->mask] = strand;
     }
 }

@@ -78,8 +78,8 @@ struct strand_scheduler {
     struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
-    struct strand *spare_hosted;               /* control blocks of ended hosted strands */
-    unsigned spare_hosted_count;
+    struct strand *spare_hosted;               /* control blocks for the next hosted strands */
+    struct strand_hosted_slab *hosted_slabs;   /* where they come from */
     struct strand_list bound;                  /* table entries of its control blocks */
 
     _Atomic uint64_t arriving;                 /* spawned elsewhere, on the way through the inbox */
@@ -217,12 +217,14 @@ int strand_scheduler_retry(strand_id id);                     /* any thread: POS
 void strand_cancel_here(struct strand *strand);
 void strand_wake_here(struct strand *strand);
 void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
+void strand_scheduler_bind(strand_scheduler *s, struct strand_slot *slot);    /* into `bound` */
 void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot);   /* into the living */
 /* Parts a block from its table entry, which is given back when it is not in use any more. */
 void strand_scheduler_unbind(strand_scheduler *s, struct strand *block);
 void strand_scheduler_end(strand_scheduler *s, struct strand *strand);   /* joiners, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
+void strand_hosted_end_spares(strand_scheduler *s);           /* before the entries go back */
 void strand_hosted_free_blocks(strand_scheduler *s);
 void strand_joiners_wake(struct strand *strand, void *result);
 void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_id id,

@@ -63,10 +63,15 @@ static void build(strand_scheduler *s, struct strand *strand, const struct stran
         strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
 }
 
-void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
+void strand_scheduler_bind(strand_scheduler *s, struct strand_slot *slot)
 {
     if (!slot->bound.next)
         strand_list_append(&s->bound, &slot->bound);
+}
+
+void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
+{
+    strand_scheduler_bind(s, slot);
     strand_counter_add(&s->spawned, 1);
 }
 
@@ -189,7 +194,8 @@ void strand_arrive(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
     strand_scheduler_adopt(s, strand->slot);
-    atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
+    if (strand->guest)
+        atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
     strand->cancelled |= s->stop_deadline_ns != 0;
     strand_ready_append(s, strand);
 }
@@ -197,7 +203,7 @@ void strand_arrive(struct strand *strand)
 /* Wakes its joiners; true when its result is to be kept for one that comes later. */
 static bool hand_result_on(struct strand *strand)
 {
-    struct strand_extras *extras = &strand->extras;
+    struct strand_extras *extras = strand_known_extras(strand);
     strand_join_forget(strand);
     bool keep = extras->result && strand_list_empty(&extras->joiners);
     strand_joiners_wake(strand, extras->result);
@@ -221,7 +227,7 @@ static __attribute__((noinline)) void end_known(strand_scheduler *s, struct stra
 {
     strand_id id = strand->id;
     struct strand_slot *slot = strand->slot;
-    void *result = strand->has_extras ? strand->extras.result : NULL;
+    void *result = strand->has_extras ? strand_known_extras(strand)->result : NULL;
     bool keep = strand->has_extras && hand_result_on(strand);
 
     strand_move(strand, STRAND_RUNNING, STRAND_FINISHED);

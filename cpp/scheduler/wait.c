@@ -9,13 +9,13 @@
 static void fire(struct strand_timer *timer)
 {
     struct strand_wait *wait = CONTAINER_OF(timer, struct strand_wait, timer);
-    strand_wait_wake(CONTAINER_OF(wait, struct strand, wait));
+    strand_wait_wake(wait->strand);
 }
 
 /* The bit for `waits`, or -ENOMEM. */
 static int set_timer(struct strand *self, int64_t deadline_ns)
 {
-    struct strand_timer *timer = &self->wait.timer;
+    struct strand_timer *timer = &strand_wait_of(self)->timer;
     if (deadline_ns == STRAND_FOREVER)
         return 0;
     timer->deadline_ns = deadline_ns;
@@ -27,13 +27,13 @@ static int set_timer(struct strand *self, int64_t deadline_ns)
 static void unset_timer(struct strand *self)
 {
     if (self->waits & STRAND_TIMED)
-        strand_timers_remove(&self->scheduler->timers, &self->wait.timer);
+        strand_timers_remove(&self->scheduler->timers, &strand_wait_of(self)->timer);
 }
 
 void strand_wait_disarm(struct strand *strand)
 {
     if (strand->waits & STRAND_QUEUED)
-        strand_link_remove(&strand->wait.link);
+        strand_link_remove(&strand_wait_of(strand)->link);
     unset_timer(strand);
     strand->waits = 0;
 }
@@ -56,7 +56,9 @@ static unsigned kind_bits(enum strand_wait_kind kind, int64_t deadline_ns)
 int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *reason,
                     int64_t deadline_ns, enum strand_wait_kind kind)
 {
-    struct strand_wait *wait = &self->wait;
+    if (!strand_make_more(self))
+        return -ENOMEM;
+    struct strand_wait *wait = strand_wait_of(self);
     bool keeps_place = queue && (self->waits & STRAND_QUEUED) && wait->queue == queue;
     if (keeps_place)
         unset_timer(self);
@@ -72,6 +74,7 @@ int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *
     }
     if (queue && !keeps_place)
         strand_list_append(queue, &wait->link);
+    wait->strand = self;
     wait->queue = queue;
     wait->reason = reason;
     wait->since_ns = self->scheduler->now_ns;
@@ -89,8 +92,8 @@ int strand_wait_give_way(struct strand *self, const char *reason)
 
 int strand_wait_pass_by(struct strand *self, const char *reason)
 {
+    (void)reason;      /* it is ready at once: no dump finds it parked */
     strand_wait_done(self);
-    self->wait.reason = reason;
     self->unpark = 1;      /* whoever parks it finds it not armed, and queues it at once */
     strand_scheduler_grant(self->scheduler, 0);      /* others are also those who wait outside */
     return -EAGAIN;
@@ -128,7 +131,7 @@ void strand_wait_wake(struct strand *strand)
         strand->unpark = strand->kind == STRAND_HOSTED;
     }
     if (strand->scheduler->stamps_wakes)
-        strand->wait.since_ns = strand_clock_now_ns();
+        strand_wait_of(strand)->since_ns = strand_clock_now_ns();
     strand_wait_disarm(strand);
 }
 

@@ -60,7 +60,7 @@ void strand_wait_wake_all(struct strand_list *queue);
 
 static inline struct strand *strand_of_wait_link(struct strand_link *link)
 {
-    return CONTAINER_OF(link, struct strand, wait.link);
+    return CONTAINER_OF(link, struct strand_wait, link)->strand;
 }
 
 #endif

@@ -1,14 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control.h"
 
+#include <stdlib.h>
+
 #if !defined(STRAND_ASAN)
 _Static_assert(sizeof(struct strand_context) > 8 || offsetof(struct strand, scheduler) == 64,
                "a plain strand's fields fill one cache line");
 #endif
 
+bool strand_make_more(struct strand *strand)
+{
+    if (strand->kind == STRAND_HOSTED && !strand->more)
+        strand->more = calloc(1, sizeof *strand->more);
+    return strand->kind != STRAND_HOSTED || strand->more;
+}
+
 struct strand_extras *strand_extras(struct strand *strand)
 {
-    struct strand_extras *extras = &strand->extras;
+    if (!strand_make_more(strand))
+        return NULL;
+    struct strand_extras *extras = strand_known_extras(strand);
     if (!strand->has_extras) {
         *extras = (struct strand_extras){0};
         strand_list_init(&extras->joiners);

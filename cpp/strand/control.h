@@ -55,6 +55,7 @@ struct strand_timer {
 
 /* What a strand waits for; filled in whole when it is armed, valid until it is disarmed. */
 struct strand_wait {
+    struct strand *strand;                        /* whose it is */
     const char *reason;                           /* static storage, reads well in a dump */
     struct strand_link link;                      /* in `queue` */
     struct strand_list *queue;                    /* waited in, or NULL */
@@ -94,19 +95,31 @@ struct strand_extras {
     char name[STRAND_NAME_BYTES];
 };
 
+/* A hosted strand's wait and extras, from the heap when it first needs either: most of them wait in
+ * their host alone. It stays with the block. */
+struct strand_more {
+    struct strand_wait wait;
+    struct strand_extras extras;
+};
+
 /*
  * The first line is all that a spawn, a switch and an end touch of a plain strand. A block in a
  * pool keeps its id: the table entry is bound to it and serves the next strand there (table.h); 0:
  * none.
  */
 struct strand {
-    struct strand_context context;                /* native; valid while not running */
+    union {
+        struct strand_context context;            /* native; valid while not running */
+        struct strand_more *more;                 /* hosted; NULL: none yet */
+    };
     strand_id id;
     struct strand_slot *slot;                     /* valid while there is an id */
-    strand_entry entry;
+    union {
+        strand_entry entry;                       /* native */
+        struct strand *after;                     /* hosted: in the spare blocks, or as `next` */
+    };
     void *argument;
     char *stack_low;                              /* native; NULL in a block never used */
-    int saved_errno;                              /* valid while not running */
     union {
         struct {
             uint8_t state;                        /* enum strand_state; see strand_become */
@@ -122,19 +135,23 @@ struct strand {
     uint8_t deferring;                            /* in its defers: cancels are not met */
     uint8_t unpark;                               /* hosted: made ready by the core, not its host */
     uint8_t has_extras;
+    int saved_errno;                              /* valid while not running */
     uint8_t known;                                /* somebody has the id: see strand_reveal */
     uint8_t size_class;                           /* native: its stack's */
-    uint8_t guest;                                /* native: the stack came from guest_stacks */
+    uint8_t guest;                                /* made by another thread: the stack came from
+                                                     guest_stacks, a hosted block from the heap */
 
     strand_scheduler *scheduler;                  /* a block in a pool is its scheduler's */
-    struct strand_wait wait;
     void *operation;                              /* io: what the step to be repeated works on;
                                                      NULL at a strand's begin and end */
-    struct strand *next;                          /* ready queue's overflow, spare blocks */
-    struct strand_stack stack;                    /* native */
+    /* A hosted block ends here: STRAND_HOSTED_BYTES. */
+    struct strand_wait wait;                      /* strand_wait_of */
+    struct strand *next;                          /* ready queue's overflow */
+    struct strand_stack stack;
     struct strand_sanitizer sanitizer;
-    struct strand_extras extras;
+    struct strand_extras extras;                  /* strand_extras, strand_known_extras */
 };
+#define STRAND_HOSTED_BYTES offsetof(struct strand, wait)
 
 /* What it takes at the top of a stack, which is a multiple of 64. */
 #define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)
@@ -155,7 +172,7 @@ _Static_assert(STRAND_NEW == 0, "strand_control_init");
 /* Blank block of a kind. The state is NEW; whose it is and the id are what they were. */
 static inline void strand_control_init(struct strand *strand, enum strand_kind kind)
 {
-    const size_t begin = offsetof(struct strand, saved_errno);
+    const size_t begin = offsetof(struct strand, state);
     memset((char *)strand + begin, 0, offsetof(struct strand, size_class) - begin);
     strand->kind = (uint8_t)kind;
 }
@@ -172,13 +189,30 @@ static inline bool strand_armed(const struct strand *strand)
     return strand->waits & STRAND_ARMED;
 }
 
-/* Its extras, blank at the first call. */
+/* Of one that has been armed, if it is hosted. */
+static inline struct strand_wait *strand_wait_of(struct strand *strand)
+{
+    return strand->kind == STRAND_HOSTED ? &strand->more->wait : &strand->wait;
+}
+
+/* Of one that has extras. */
+static inline struct strand_extras *strand_known_extras(struct strand *strand)
+{
+    return strand->kind == STRAND_HOSTED ? &strand->more->extras : &strand->extras;
+}
+
+/* Its extras, blank at the first call; NULL, of a hosted strand only: no memory. */
 struct strand_extras *strand_extras(struct strand *strand);
+
+/* Sees to a place for them, and for a wait; false: no memory. */
+bool strand_make_more(struct strand *strand);
 
 /* "" for none. */
 static inline const char *strand_name(const struct strand *strand)
 {
-    return strand->has_extras ? strand->extras.name : "";
+    if (!strand->has_extras)
+        return "";
+    return strand->kind == STRAND_HOSTED ? strand->more->extras.name : strand->extras.name;
 }
 
 /*

@@ -114,6 +114,9 @@ static enum strand_disposition turn(struct probe_host *host, struct body *body)
         if (strand_join_step(body->strand, elder->id, STRAND_FOREVER, NULL) == -EAGAIN)
             host->in_place_status = strand_hosted_wait_in_place(body->strand);
         break;
+    case 'c':
+        CHECK(probe_host_ready(probe_host_add(host, "c", "f")) == 0);
+        break;
     case 'S':
         CHECK(sleep_step(body) == -EAGAIN);
         return STRAND_DISPOSED_FINISHED;
@@ -169,4 +172,9 @@ int probe_host_run_baton(struct probe_host *host, int *handed_back)
 int probe_host_join_in_place(struct probe_host *host)
 {
     return host->in_place_status;
+}
+
+uint64_t probe_host_id(const struct probe_host *host, int back)
+{
+    return host->bodies[host->count - 1 - back].id;
 }

@@ -18,7 +18,7 @@ final class BatonStrand extends Strand {
     private final CountDownLatch ended = new CountDownLatch(1);
 
     BatonStrand(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
-        super(scheduler, control, name, body);
+        super(scheduler, control, Native.id(control), name, body);
         thread = newThread(this::live, name());
         slot = new ParkingSlot(thread);
     }

@@ -59,16 +59,16 @@ final class Children implements Executor, ThreadFactory {
             if (!child.isAlive()) {
                 return;     // a thread dump's late echo of one that has ended
             }
-            strand = adopt(child, continuation);
+            strand = adopt(child);
         }
         strand.ready();
     }
 
     /** Only ever in the child's start, so that the one who starts it learns of a refusal. */
-    private MountedStrand adopt(Thread child, Runnable continuation) {
+    private MountedStrand adopt(Thread child) {
         long made = scheduler.createControl(Strand.nameBytes(child.getName()));
         try {
-            MountedStrand strand = new MountedStrand(scheduler, made, child, continuation);
+            MountedStrand strand = new MountedStrand(scheduler, made, child);
             StrandTable.put(strand.slot(), strand);
             strands.put(child, strand);
             return strand;

@@ -46,6 +46,21 @@ abstract class Engine {
      */
     abstract ThreadFactory threadFactory(Scheduler scheduler);
 
+    /** Of a scheduler; null: there is none. */
+    @Nullable CoreMemory window(long handle) {
+        return null;
+    }
+
+    /** For the threads of a scheduler's strands; null: they need none. */
+    @Nullable Object container(Scheduler scheduler) {
+        return null;
+    }
+
+    /** A control block without a call into the library, for a strand without name; 0: not here. */
+    long spareControl(Scheduler scheduler) {
+        return 0;
+    }
+
     /** Runs strands on the calling thread until the core says that it is over: its last code. */
     abstract long drive(Scheduler scheduler);
 

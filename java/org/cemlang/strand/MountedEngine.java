@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Strands as virtual threads on a scheduler of ours (JDK 21 and later). The carrier asks the core for
- * the next strand and runs its continuation; one call into the core a switch.
+ * the next strand and runs its continuation; one call into the core a switch, or none where {@link
+ * CoreMemory} can do it.
  */
 final class MountedEngine extends Engine {
     MountedEngine() {
@@ -23,7 +24,7 @@ final class MountedEngine extends Engine {
             NativeEnd.class, Helpers.class, Failure.class,
             Failure.Canceled.class, Failure.CanceledIo.class, Failure.Closed.class,
             DeadlockException.class, Deadlines.class, Pinning.class, StreamMemory.class,
-            Recorder.class,
+            Recorder.class, CoreMemory.class,
             java.util.concurrent.locks.LockSupport.class,
             java.util.concurrent.RejectedExecutionException.class
         }) {
@@ -39,7 +40,7 @@ final class MountedEngine extends Engine {
     Strand start(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
         MountedStrand strand = new MountedStrand(scheduler, control, name, body);
         StrandTable.put(strand.slot(), strand);
-        strand.thread.start();
+        strand.start();
         return strand;
     }
 
@@ -49,8 +50,26 @@ final class MountedEngine extends Engine {
     }
 
     @Override
+    @Nullable CoreMemory window(long handle) {
+        return CoreMemory.isReachable() ? new CoreMemory(handle) : null;
+    }
+
+    @Override
+    @Nullable Object container(Scheduler scheduler) {
+        return VirtualThreads.container("strands", new StrandThreads(scheduler));
+    }
+
+    @Override
+    long spareControl(Scheduler scheduler) {
+        CoreMemory window = scheduler.window;
+        return window != null && !scheduler.hasLimit
+                && VirtualThreads.carrier() == scheduler.carrier ? window.take() : 0;
+    }
+
+    @Override
     long drive(Scheduler scheduler) {
         long handle = scheduler.handle();
+        CoreMemory window = scheduler.window;
         long next = Native.next(handle, 0, Native.PARKED);
         while (next >= 0) {
             MountedStrand strand = (MountedStrand) StrandTable.get((int) (next >>> 1));
@@ -63,8 +82,12 @@ final class MountedEngine extends Engine {
             if (recorded) {
                 scheduler.recorder.ended(strand, became);
             }
-            scheduler.setRunning(null);
-            next = Native.next(handle, strand.control, became);
+            next = window == null || recorded
+                    ? CoreMemory.NOT_HERE : window.next(strand.control, became);
+            if (next == CoreMemory.NOT_HERE) {
+                scheduler.setRunning(null);
+                next = Native.next(handle, strand.control, became);
+            }
         }
         return next;
     }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -12,52 +10,56 @@ import org.jspecify.annotations.Nullable;
  * once whose continuation it was given.
  *
  * <p>The virtual thread calls execute when it is started, when it yields and when it is unparked; at
- * any time, from any thread, also again while it is queued or runs (a thread dump does that). {@link
- * #word} counts these calls since the strand last went idle:
+ * any time, from any thread, also again while it is queued or runs (a thread dump does that). Who
+ * calls decides what is done:
  *
  * <pre>
- *   0          idle: the core holds it for parked; the call that leaves 0 puts it into the queue
- *   n          queued or running; a turn notes n, runs, and
- *              goes back to 0 by compare-and-set, unless more calls have come: then it queues again
- *   ENDED + n  its thread has terminated: calls change nothing
+ *   on the carrier   its state in the core says it: new or parked, then it is queued; queued already,
+ *                    then nothing; it has the turn, then that turn ends as a yield
+ *   anywhere else    a post to the core, which looks at it between two turns: new or parked, then it
+ *                    is queued; queued already, then nothing
  * </pre>
  *
- * So a yield costs one atomic operation, and a call that comes too early, too late or twice costs at
- * most a turn in which the thread finds that it has nothing to run. A state word with a "run again"
- * state does the same with three atomic operations a turn; a plain flag for the call that the carrier
- * itself makes in the strand's own turn measured no better.
+ * So no switch takes an atomic operation of ours, and a call that comes too early, too late or twice
+ * costs at most a turn in which the thread finds that it has nothing to run. A counter of calls that
+ * every thread adds to, and that each turn compares with what it was before, does the same with one
+ * atomic operation a yield and two a park.
  */
 final class MountedStrand extends Strand implements Executor, Runnable {
-    private static final VarHandle WORD;
-    private static final long ENDED = Long.MIN_VALUE / 2;
-
-    static {
-        try {
-            WORD = MethodHandles.lookup().findVarHandle(MountedStrand.class, "word", long.class);
-        } catch (ReflectiveOperationException impossible) {
-            throw new ExceptionInInitializerError(impossible);
-        }
-    }
-
-    private volatile long word;
     final Thread thread;
-    private final Runnable continuation;
     private final boolean adopted;
+    /** In its own turn it has become able to run again; the carrier's. */
+    private boolean again;
+    /** Its control block is another's by now; the carrier's. */
+    private boolean ended;
 
     /** Not started. */
     MountedStrand(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
-        super(scheduler, control, name, body);
+        super(scheduler, control, idOf(scheduler, control), name, body);
         thread = VirtualThreads.create(this, name, this);
-        continuation = VirtualThreads.continuationOf(thread);
         adopted = false;
     }
 
     /** For a virtual thread that others made. */
-    MountedStrand(Scheduler scheduler, long control, Thread child, Runnable continuation) {
-        super(scheduler, control, child.getName(), null);
+    MountedStrand(Scheduler scheduler, long control, Thread child) {
+        super(scheduler, control, Native.id(control), child.getName(), null);
         thread = child;
-        this.continuation = continuation;
         adopted = true;
+    }
+
+    private static long idOf(Scheduler scheduler, long control) {
+        return scheduler.window == null ? Native.id(control) : CoreMemory.idOf(control);
+    }
+
+    /** As the thread's own start does, which would also put it into the JDK's list of all threads. */
+    void start() {
+        Object container = scheduler.threads;
+        if (container == null) {
+            thread.start();
+        } else {
+            VirtualThreads.begin(thread, container);
+            ready();
+        }
     }
 
     @Override
@@ -83,7 +85,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
      */
     @Override
     public void execute(Runnable runnable) {
-        if (runnable == continuation) {
+        if (runnable == VirtualThreads.continuationOf(thread)) {
             ready();
         } else {      // of a virtual thread that has inherited its scheduler
             scheduler.children.execute(runnable);
@@ -91,11 +93,27 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     }
 
     void ready() {
-        if ((long) WORD.getAndAdd(this, 1L) == 0) {
-            if (Recorder.isOn()) {
-                scheduler.recorder.ready(this);
-            }
+        if (VirtualThreads.carrier() != scheduler.carrier) {
+            record();
             Native.ready(0, id);
+        } else if (!ended) {
+            if (readyHere() == Native.RUNS) {
+                again = true;
+            } else {
+                record();
+            }
+        }
+    }
+
+    private int readyHere() {
+        CoreMemory window = scheduler.window;
+        int status = window == null ? Errno.AGAIN : window.ready(control);
+        return status == Errno.AGAIN ? Native.ready(0, id) : status;
+    }
+
+    private void record() {
+        if (Recorder.isOn()) {
+            scheduler.recorder.ready(this);
         }
     }
 
@@ -106,23 +124,20 @@ final class MountedStrand extends Strand implements Executor, Runnable {
      * which the thread does not know yet. The execute inside that unpark asks for this very turn.
      */
     int turn(boolean unpark) {
-        if (word == 0) {
-            WORD.compareAndSet(this, 0L, 1L);     // not idle: no call may queue it now
-        }
         if (unpark) {
             LockSupport.unpark(thread);
         }
-        long seen = word;
-        continuation.run();
+        again = false;
+        VirtualThreads.continuationOf(thread).run();
         if (!thread.isAlive()) {
             return finish();
         }
         // A run that found nothing to run counts as parked too.
-        return word == seen && WORD.compareAndSet(this, seen, 0L) ? Native.PARKED : Native.YIELDED;
+        return again ? Native.YIELDED : Native.PARKED;
     }
 
     private int finish() {
-        WORD.setVolatile(this, ENDED);
+        ended = true;
         StrandTable.put(slot(), null);
         if (adopted) {
             scheduler.children.forget(thread);

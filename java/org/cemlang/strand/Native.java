@@ -21,6 +21,9 @@ final class Native {
     /** From {@link #readLineStep}: the input has ended. */
     static final long END = Long.MIN_VALUE;
 
+    /** From {@link #ready}, on the carrier: it is that strand's turn, which is to end as YIELDED. */
+    static final int RUNS = 1;
+
     /** What became of the strand that ran, as in cpp/scheduler/hosted.h. */
     static final int PARKED = 0;
     static final int YIELDED = 1;
@@ -59,12 +62,15 @@ final class Native {
             long entry, long argument, NativeEnd end, long[] id);
     static native long create(long scheduler, byte @Nullable [] name);
     static native long id(long strand);
+    /** {@link #RUNS}, or an errno value when the strand has ended. */
     static native int ready(long caller, long id);
     static native void abandon(long id);
 
     /** Slot number and unpark flag of the next strand ({@code slot << 1 | unpark}), or a code. */
     static native long next(long scheduler, long previous, int disposition);
     static native long pass(long scheduler, long previous, int disposition);
+    /** Where {@link CoreMemory} finds things. */
+    static native void hostedLayout(int[] values);
     static native int waitInPlace(long self);
     /** Why a strand that is armed in a step parks; null for one that is not. */
     static native byte @Nullable [] waitReason(long self);

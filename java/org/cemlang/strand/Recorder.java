@@ -54,7 +54,7 @@ final class Recorder {
     /** By any thread, inside other strands too: no lock, no allocation. */
     void ready(Strand strand) {
         Sight sight = seen.get(strand);
-        if (sight != null) {
+        if (sight != null && sight.readyNs == 0) {
             sight.readyNs = Native.now();
         }
     }

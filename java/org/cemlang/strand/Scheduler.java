@@ -65,6 +65,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     final Recorder recorder = new Recorder(this);
     /** By {@link #shutdownNow}. */
     private volatile boolean shutDown;
+    final boolean hasLimit;
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
     private @Nullable Strand running;
     volatile @Nullable Thread carrier;
@@ -74,8 +75,16 @@ public final class Scheduler implements Executor, AutoCloseable {
     private @Nullable LineStream input;
     private @Nullable LineStream output;
 
-    private Scheduler(long handle) {
+    /** The engine's way to this scheduler's own memory; null where it has none. */
+    final @Nullable CoreMemory window;
+    /** What the JDK's dumps find its strands in; mounted engine. */
+    final @Nullable Object threads;
+
+    private Scheduler(long handle, boolean limited) {
         core = new Core(handle);
+        window = Engine.CHOSEN.window(handle);
+        hasLimit = limited;
+        threads = Engine.CHOSEN.container(this);
     }
 
     /**
@@ -103,7 +112,7 @@ public final class Scheduler implements Executor, AutoCloseable {
         if (made < 0) {
             throw Failure.misuse(made, "opening a scheduler");
         }
-        return new Scheduler(made);
+        return new Scheduler(made, options.maxStrands > 0);
     }
 
     /**
@@ -326,6 +335,10 @@ public final class Scheduler implements Executor, AutoCloseable {
 
     /** A control block; its scheduler is held meanwhile. */
     long createControl(byte @Nullable [] name) {
+        long spare = name == null && !shutDown ? Engine.CHOSEN.spareControl(this) : 0;
+        if (spare != 0) {
+            return spare;
+        }
         enterToSpawn();
         long made = Native.create(core.handle(), name);
         core.leave();

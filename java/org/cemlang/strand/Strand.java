@@ -53,10 +53,11 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     /** Null; what ended it; or, once someone has asked for it, the future that tells the end. */
     private volatile @Nullable Object outcome;
 
-    Strand(Scheduler scheduler, long control, @Nullable String name, @Nullable Runnable body) {
+    Strand(Scheduler scheduler, long control, long id, @Nullable String name,
+            @Nullable Runnable body) {
         this.scheduler = scheduler;
         this.control = control;
-        this.id = Native.id(control);
+        this.id = id;
         this.name = name == null ? "" : name;
         this.body = body;
     }

@@ -2,6 +2,7 @@
 package org.cemlang.strand;
 
 import java.util.Arrays;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,6 +37,17 @@ final class StrandTable {
             grow(chunk);
         }
         chunks[chunk][slot & CHUNK_MASK] = strand;
+    }
+
+    /** Those of a scheduler, looked for in the whole table; adopted threads among them. */
+    static void forEach(Scheduler scheduler, Consumer<Strand> visit) {
+        for (Strand[] chunk : chunks) {
+            for (Strand strand : chunk) {
+                if (strand != null && strand.scheduler == scheduler) {
+                    visit.accept(strand);
+                }
+            }
+        }
     }
 
     /** Some strand of a scheduler, looked for in the whole table. */

@@ -4,7 +4,9 @@ package org.cemlang.strand;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
+import java.lang.invoke.VarHandle;
 import java.lang.reflect.Field;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +29,12 @@ final class VirtualThreads {
     private static final MethodHandle TAKE_PERMIT = FOUND.takePermit;
     private static final MethodHandle SET_STATE = FOUND.setState;
     private static final MethodHandle LEAVE = FOUND.leave;
+    private static final MethodHandle CARRIER = FOUND.carrier;
+    private static final @Nullable MethodHandle NEW_CONTAINER = FOUND.newContainer;
+    private static final MethodHandle SET_MEMBERS = FOUND.setMembers;
+    private static final MethodHandle SET_CONTAINER = FOUND.setContainer;
+    private static final MethodHandle SET_FIRST_STATE = FOUND.setFirstState;
+    private static final int STARTED = FOUND.started;
     private static final int RUNNING = FOUND.running;
     private static final int PARKING = FOUND.parking;
 
@@ -43,6 +51,45 @@ final class VirtualThreads {
     static Thread create(Executor scheduler, @Nullable String name, Runnable body) {
         try {
             return (Thread) NEW.invokeExact(scheduler, name, 0, body);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /** The platform thread that the caller runs on. */
+    static Thread carrier() {
+        try {
+            return (Thread) CARRIER.invokeExact();
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /**
+     * A place for threads in the JDK's thread dumps, which then asks {@code members} who is in there;
+     * it is listed while it is reachable. Null: this JDK has none that asks.
+     */
+    static @Nullable Object container(String name, Set<Thread> members) {
+        if (NEW_CONTAINER == null) {
+            return null;
+        }
+        try {
+            Object container = (Object) NEW_CONTAINER.invokeExact(name);
+            SET_MEMBERS.invokeExact(container, members);
+            return container;
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
+    /**
+     * What starting an unstarted thread in a {@link #container} does, but for handing it to its
+     * scheduler, and for adding it to the members.
+     */
+    static void begin(Thread thread, Object container) {
+        try {
+            SET_FIRST_STATE.invokeExact(thread, STARTED);     // nobody else has it yet
+            SET_CONTAINER.invokeExact(thread, container);
         } catch (Throwable thrown) {
             throw unexpected(thrown);
         }
@@ -120,7 +167,10 @@ final class VirtualThreads {
     private static final class Found {
         @Nullable String missing;
         Class<?> type = Void.class;
-        MethodHandle constructor, scheduler, continuation, owner, takePermit, setState, leave;
+        MethodHandle constructor, scheduler, continuation, owner, takePermit, setState, leave, carrier;
+        @Nullable MethodHandle newContainer;
+        MethodHandle setMembers, setContainer, setFirstState;
+        int started;
         int running;
         int parking;
 
@@ -188,8 +238,38 @@ final class VirtualThreads {
             takePermit = ofThread(lookup, "getAndSetParkPermit", boolean.class, boolean.class);
             setState = ofThread(lookup, "setState", void.class, int.class);
             leave = ofThread(lookup, "yieldContinuation", boolean.class);
+            carrier = lookup.findStatic(
+                    Thread.class, "currentCarrierThread", MethodType.methodType(Thread.class));
+            started = constant(lookup, "STARTED");
             running = constant(lookup, "RUNNING");
             parking = constant(lookup, "PARKING");
+            resolveContainer(lookup);
+        }
+
+        /** Not on JDKs whose containers count their threads too. */
+        private void resolveContainer(MethodHandles.Lookup lookup) {
+            try {
+                Class<?> general = Class.forName("jdk.internal.vm.ThreadContainer");
+                Class<?> shared = Class.forName("jdk.internal.vm.SharedThreadContainer");
+                for (Field field : shared.getDeclaredFields()) {
+                    if (field.getName().equals("threadCount")) {
+                        return;
+                    }
+                }
+                setMembers = lookup.findSetter(shared, "virtualThreads", Set.class)
+                        .asType(MethodType.methodType(void.class, Object.class, Set.class));
+                setContainer = lookup.findVirtual(Thread.class, "setThreadContainer",
+                                MethodType.methodType(void.class, general))
+                        .asType(MethodType.methodType(void.class, Thread.class, Object.class));
+                setFirstState = lookup.findVarHandle(type, "state", int.class)
+                        .toMethodHandle(VarHandle.AccessMode.SET)
+                        .asType(MethodType.methodType(void.class, Thread.class, int.class));
+                newContainer = lookup.findStatic(
+                                shared, "create", MethodType.methodType(shared, String.class))
+                        .asType(MethodType.methodType(Object.class, String.class));
+            } catch (ReflectiveOperationException withoutThem) {
+                newContainer = null;
+            }
         }
 
         private MethodHandle ofThread(

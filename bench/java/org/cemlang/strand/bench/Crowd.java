@@ -26,7 +26,10 @@ final class Crowd {
         return ns[0];
     }
 
-    /** What one parked worker adds to the resident pages and page tables, after a collection. */
+    /**
+     * What one parked worker adds to the live heap, after a full collection, and to the process's
+     * memory outside the heap. The heap is all resident from the start.
+     */
     static double parkMemoryBytes(int workers) {
         new Crowd().park(BRANCHES, () -> memoryBytes(), took -> memoryBytes());   // loads the classes
         long[] bytes = new long[2];
@@ -61,6 +64,11 @@ final class Crowd {
 
     private static long memoryBytes() {
         System.gc();
+        Runtime heap = Runtime.getRuntime();
+        return heap.totalMemory() - heap.freeMemory() + residentBytes();
+    }
+
+    private static long residentBytes() {
         try {
             long kib = 0;
             for (String line : Files.readAllLines(Path.of("/proc/self/status"))) {

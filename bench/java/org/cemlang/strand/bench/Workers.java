@@ -17,9 +17,9 @@ abstract class Workers {
 
     private static Workers of(String system) {
         return switch (system) {
-            case "strand-java", "strand-java-baton" -> new StrandWorkers();
+            case "strand-java", "strand-java-baton", "strand-java-17" -> new StrandWorkers();
             case "jdk-virtual" -> new VirtualWorkers();
-            case "platform-threads", "buffered-reader" -> new PlatformWorkers();
+            case "platform-threads-17", "buffered-reader" -> new PlatformWorkers();
             default -> throw new IllegalArgumentException("bench.system: " + system);
         };
     }

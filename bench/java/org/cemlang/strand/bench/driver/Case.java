@@ -42,7 +42,8 @@ record Case(String group, String name, String unit, List<String> figures, List<S
                     List.of("before", "loaded", "idle"), List.of("strand")));
             case "java" -> {
                 cases.add(single(group, "hand-over", "ns",
-                        List.of("strand-java", "strand-java-baton", "jdk-virtual", "platform-threads")));
+                        List.of("strand-java", "strand-java-baton", "jdk-virtual", "strand-java-17",
+                                "platform-threads-17")));
                 cases.add(single(group, "yield 2", "ns", java));
                 cases.add(single(group, "yield 1000", "ns", java));
                 cases.add(single(group, "spawn", "ns", java));

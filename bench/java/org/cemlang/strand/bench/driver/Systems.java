@@ -107,25 +107,41 @@ final class Systems {
     }
 
     private static List<String> javaCommand(Case c, String system) throws Missing {
-        int feature = Runtime.version().feature();
+        boolean old = system.endsWith("-17");
+        int feature = old ? 17 : Runtime.version().feature();
         if (feature < 21 && (system.equals("strand-java") || system.equals("jdk-virtual"))) {
             throw new Missing("no JDK 21 or newer");
         }
         List<String> command = new ArrayList<>(List.of(
-                System.getProperty("java.home") + "/bin/java", "-XX:+UseSerialGC",
-                c.isFile() ? "-Xmx32m" : "-Xmx6g", "--enable-native-access=ALL-UNNAMED",
-                "-Djmh.ignoreLock=true", "-Dbench.system=" + system,
-                "-Dorg.cemlang.strand.engine=" + (system.endsWith("baton") ? "baton" : "auto"),
-                LIBRARY));
-        command.addAll(ONE_CARRIER);
+                (old ? jdk17() : System.getProperty("java.home")) + "/bin/java",
+                "-XX:+UseSerialGC", "--enable-native-access=ALL-UNNAMED",
+                "-Djmh.ignoreLock=true", "-Dbench.system=" + system, "-Dorg.cemlang.strand.engine="
+                        + (old || system.endsWith("baton") ? "baton" : "auto"), LIBRARY));
+        command.addAll(heap(c));
+        if (feature >= 21) {
+            command.addAll(ONE_CARRIER);
+        }
         if (feature >= 23) {
             command.add("--sun-misc-unsafe-memory-access=allow");   // JMH's, it would warn
         }
-        if (c.name().endsWith("memory")) {   // what is free is no strand's
-            command.addAll(List.of("-Xms16m", "-XX:MinHeapFreeRatio=5", "-XX:MaxHeapFreeRatio=10"));
-        }
         command.addAll(List.of("-cp", CLASSES, "org.cemlang.strand.bench.Main"));
         return command;
+    }
+
+    /** Where memory is measured all of the heap is resident, so that the rest is what grows. */
+    private static List<String> heap(Case c) {
+        if (c.name().endsWith("memory")) {
+            return List.of("-Xms3g", "-Xmx3g", "-XX:+AlwaysPreTouch");
+        }
+        return List.of(c.isFile() ? "-Xmx32m" : "-Xmx6g");
+    }
+
+    private static String jdk17() throws Missing {
+        String home = System.getProperty("strand.bench.jdk17", "");
+        if (home.isEmpty()) {
+            throw new Missing("no JDK 17");
+        }
+        return home;
     }
 
     private static List<String> server(String system) throws Missing {
@@ -143,11 +159,8 @@ final class Systems {
         String home = System.getProperty("java.home");
         int feature = Runtime.version().feature();
         if (system.endsWith("-17")) {
-            home = System.getProperty("strand.bench.jdk17", "");
+            home = jdk17();
             feature = 17;
-            if (home.isEmpty()) {
-                throw new Missing("no JDK 17");
-            }
         } else if (feature < 21) {
             throw new Missing("no JDK 21 or newer");
         }
