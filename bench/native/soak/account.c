@@ -81,11 +81,12 @@ static double slope(enum side side, int field)
     return spread > 0 ? (n * xy - x * y) / spread : 0;
 }
 
-/* Flat: what the second half has added is less than a hundredth of what is there and the pools' last
- * stragglers: 1 MiB, 16 mappings; descriptors and ids move by those who connect anew just then. */
+/* Flat: what the second half has added is less than a hundredth of what is there and what moves by
+ * itself: connections made anew just then; 64 buffers more in use; arenas' mappings; and as many
+ * ids as all workers' children have when they come at once. */
 unsigned judge(enum side side)
 {
-    static const double stragglers[FIELDS] = {64, 1024, 16, 64};
+    static const double stragglers[FIELDS] = {64, 64 * 64, 16, 2000};
     const struct sample *last = &sides[side].samples[sides[side].count - 1];
     double half = (last->seconds - sides[side].samples[sides[side].count / 2].seconds) / 60;
     unsigned rising = 0;
