@@ -35,6 +35,7 @@ TEST_F(Writing, shouldSendWhatAStrandWroteInOneWhenItParks)
     EXPECT_EQ(stats().lines_out, 100u);
     EXPECT_EQ(stats().bytes_out, 1003u);
     close(sockets.read);
+    close(sockets.write);
 }
 
 TEST_F(Writing, shouldSendWithoutAParkWhenABufferIsFull)

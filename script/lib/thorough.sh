@@ -59,9 +59,8 @@ report_coverage() {
     local percent
     gcovr --root "$root" --filter "$root/cpp/" --object-directory "$root/build/coverage" \
         --exclude-branches-by-pattern '.*CHECK\(.*' --exclude-unreachable-branches --branches \
-        --merge-mode-functions=separate \
-        --json-summary "$results/coverage.json" --html-details "$results/coverage.html" \
-        "$root/build/coverage" >"$results/coverage.txt" || return
+        --txt "$results/coverage.txt" --html-details "$results/coverage.html" \
+        "$root/build/coverage" || return
     percent=$(sed -n 's/^TOTAL .* \([0-9]*\)%.*/\1/p' "$results/coverage.txt")
     cat "$results/coverage.txt"
     if [ "${percent:-0}" -ge "$coverage_wanted" ]; then
