@@ -121,6 +121,11 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         return word == seen && WORD.compareAndSet(this, seen, 0L) ? Native.PARKED : Native.YIELDED;
     }
 
+    /** A turn that the core does not know of, in vain where the thread cannot run yet. */
+    void runBehindTheCore() {
+        continuation.run();
+    }
+
     private int finish() {
         WORD.setVolatile(this, ENDED);
         StrandTable.put(slot(), null);
