@@ -24,6 +24,7 @@ final class ExitHook {
     private static final Set<Scheduler> RUNNING = ConcurrentHashMap.newKeySet();
     /** Only while one runs: the JVM would keep it, and so our class loader, for ever. */
     private static @Nullable Thread hook;
+    private static volatile boolean begun;
     private static volatile boolean over;
 
     private ExitHook() {}
@@ -59,7 +60,24 @@ final class ExitHook {
         return over;
     }
 
+    /**
+     * By a carrier whose run is over: goes on with a strand that has called the exit and waits in it for
+     * the hooks, which may take longer than the grace period. It alone can end the process; where
+     * there is one this does not return.
+     */
+    static void goOnWithExit(Scheduler scheduler) {
+        while (begun) {
+            MountedStrand strand = StrandTable.mountedInExit(scheduler, ExitHook::inExit);
+            if (strand == null) {
+                return;
+            }
+            strand.runBehindTheCore();
+            LockSupport.parkNanos(LOOK_EVERY_NS);
+        }
+    }
+
     private static void stopAll() {
+        begun = true;
         long startNs = System.nanoTime();
         Set<Scheduler> waiting = new HashSet<>(RUNNING);
         waiting.forEach(Scheduler::stop);

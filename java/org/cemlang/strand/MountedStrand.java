@@ -136,6 +136,11 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         return again ? Native.YIELDED : Native.PARKED;
     }
 
+    /** A turn that the core does not know of, in vain where the thread cannot run yet. */
+    void runBehindTheCore() {
+        continuation.run();
+    }
+
     private int finish() {
         ended = true;
         StrandTable.put(slot(), null);

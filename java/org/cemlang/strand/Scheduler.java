@@ -471,7 +471,9 @@ public final class Scheduler implements Executor, AutoCloseable {
         ExitHook.add(this);
         Watchdog.watch(this);
         try {
-            return Engine.CHOSEN.drive(this);
+            long code = Engine.CHOSEN.drive(this);
+            ExitHook.goOnWithExit(this);
+            return code;
         } finally {
             Watchdog.unwatch(this);
             ExitHook.remove(this);

@@ -148,6 +148,28 @@ final class ExitTest {
         assertEquals(SIGTERM_STATUS, result.status());
     }
 
+    /** Exits in a strand, with a hook that takes longer than the strands are given. */
+    static final class ExitsBehindASlowHook {
+        public static void main(String[] words) {
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                long endNs = System.nanoTime() + 500_000_000;
+                while (System.nanoTime() < endNs) {
+                    Thread.onSpinWait();
+                }
+            }));
+            try (Scheduler scheduler = Scheduler.open(
+                    new Scheduler.Options().grace(Duration.ofMillis(10)))) {
+                scheduler.spawn(() -> System.exit(7));
+                scheduler.run();
+            }
+        }
+    }
+
+    @Test
+    void shouldEndThoughAHookIsSlow() throws Exception {
+        assertEquals(7, ChildJvm.likeThis().run(ExitsBehindASlowHook.class.getName()).status());
+    }
+
     /** Exits in a strand while a hook closes what belongs to its scheduler. */
     static final class ClosesInAHook {
         public static void main(String[] words) {
