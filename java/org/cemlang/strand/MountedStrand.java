@@ -138,7 +138,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     /** A turn that the core does not know of, in vain where the thread cannot run yet. */
     void runBehindTheCore() {
-        continuation.run();
+        VirtualThreads.continuationOf(thread).run();
     }
 
     private int finish() {
