@@ -13,7 +13,7 @@ static bool may_read(const struct strand *self, const strand_stream *in)
 {
     return in->reader.holder == self->id && in->wants_line && in->readable &&
            !(in->closing | in->line_kept) && !in->in_error &&
-           strand_list_empty(&in->reader.queue) && !strand_wait_is_over(self, in->deadline_ns);
+           strand_list_empty(&in->reader.queue);
 }
 
 /* Whether there is something to be found in the buffer. */
