@@ -43,11 +43,19 @@ static void drop_lines_of_the_ended(struct strand_io *io)
 static void flush(strand_scheduler *s)
 {
     struct strand_io *io = strand_io_of(s);
+    strand_io_end_ahead(io);
     if (!strand_list_empty(&io->unsent))
         write_unsent(io);
     if (!strand_list_empty(&io->held))
         drop_lines_of_the_ended(io);
     s->flush_due = !strand_list_empty(&io->unsent) || !strand_list_empty(&io->held);
+}
+
+static void prepare(struct strand *strand)
+{
+    struct strand_object *object = strand->operation;
+    if (object->prepare)
+        object->prepare(object, strand);
 }
 
 static void forget_user(strand_stream *stream)
@@ -99,6 +107,7 @@ int strand_io_attach(strand_scheduler *s)
     strand_list_init(&io->held);
     s->attached = io;
     s->hooks.flush = flush;
+    s->hooks.prepare = prepare;
     s->hooks.close = close_io;
     s->hooks.abandon = strand_standard_disown;
     return 0;

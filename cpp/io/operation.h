@@ -22,6 +22,9 @@ struct strand_object {
     unsigned users;                            /* strands in the middle of an operation */
     bool closed;
     void (*release)(struct strand_object *);   /* frees it; called once it is closed and unused */
+    /* A hosted strand in the middle of an operation on it has its turn, and is not armed: what its
+     * host would call down for may be done at once. NULL: nothing. */
+    void (*prepare)(struct strand_object *, struct strand *);
 };
 
 /* self was given -EAGAIN and will be back. Returns -EAGAIN. */

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "io.h"
 #include "socket.h"
@@ -60,10 +61,12 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out)
 {
     struct strand_io *io = strand_io_of(s);
-    strand_stream *stream = calloc(1, sizeof *stream);
+    strand_stream *stream = aligned_alloc(STRAND_CACHE_LINE, sizeof *stream);
     if (!stream)
         return -ENOMEM;
+    memset(stream, 0, sizeof *stream);
     stream->object.release = release;
+    stream->object.prepare = strand_stream_read_ahead;
     stream->io = io;
     stream->descriptor = *d;
     stream->watch_fd = -1;
@@ -115,10 +118,8 @@ int strand_stream_create_on_copy(strand_scheduler *s, int fd, strand_stream **ou
     return status;
 }
 
-int strand_stream_watch(strand_stream *s)
+static int add_to_loop(strand_stream *s)
 {
-    if (strand_loop_watched(&s->watch))
-        return 0;
     int status = strand_loop_add(s->io->scheduler->loop, &s->watch);
     if (status != -EEXIST)
         return status;
@@ -129,6 +130,18 @@ int strand_stream_watch(strand_stream *s)
         return s->watch_fd;
     strand_loop_watch_init(&s->watch, s->watch_fd, ready);
     return strand_loop_add(s->io->scheduler->loop, &s->watch);
+}
+
+int strand_stream_watch(strand_stream *s)
+{
+    if (strand_loop_watched(&s->watch))
+        return 0;
+    int status = add_to_loop(s);
+    if (status == 0) {
+        strand_backoff_end(&s->read_backoff);
+        strand_backoff_end(&s->write_backoff);
+    }
+    return status;
 }
 
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
@@ -144,6 +157,8 @@ void strand_stream_finish(strand_stream *s)
 {
     struct strand_io *io = s->io;
 
+    if (s->ahead)
+        strand_io_end_ahead(io);
     strand_stream_discard_output(s);
     strand_timers_remove(&io->scheduler->timers, &s->retry);
     strand_loop_remove(io->scheduler->loop, &s->watch);
@@ -166,6 +181,11 @@ void strand_stream_set_max_line(strand_stream *s, size_t max_line_bytes)
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns)
 {
     s->deadline_ns = deadline_ns;
+}
+
+int64_t strand_stream_deadline(const strand_stream *s)
+{
+    return s->deadline_ns;
 }
 
 void strand_stream_give_up(struct strand *self, strand_stream *s)

@@ -62,5 +62,6 @@ void strand_stream_give_up(struct strand *self, strand_stream *s);
 /* 0: the default. */
 void strand_stream_set_max_line(strand_stream *s, size_t max_line_bytes);
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns);
+int64_t strand_stream_deadline(const strand_stream *s);
 
 #endif

@@ -108,32 +108,48 @@ static int wait_for_input(struct strand *self, strand_stream *in)
 }
 
 /*
- * A positive count, 0 at the end of input; else as a step. After a short read the descriptor is
- * empty, which spares one read in two; but not when the end or urgent data (which make no further
- * event, since they came with what lies before them) may be next. One byte alone tells nothing: it
- * is what those give who cut reads short, tracers and filters between us and the kernel.
+ * After a short read the descriptor is empty, which spares one read in two; but not when the end or
+ * urgent data (which make no further event, since they came with what lies before them) may be next.
+ * One byte alone tells nothing: it is what those give who cut reads short, tracers and filters
+ * between us and the kernel.
  */
+ssize_t strand_stream_receive(strand_stream *in, void *to, size_t size)
+{
+    ssize_t count = strand_descriptor_read(&in->descriptor, to, size);
+    if (count < 0) {
+        if (count == -EAGAIN)
+            in->readable = 0;
+        return count;
+    }
+    in->refills++;
+    if (!strand_loop_watched(&in->watch))
+        strand_backoff_end(&in->read_backoff);
+    if ((size_t)count < size && in->short_read_tells && !in->hangup && count > 1)
+        in->readable = 0;
+    strand_counter_add(&in->io->bytes_in, (uint64_t)count);
+    return count;
+}
+
+static int take_error(strand_stream *in)
+{
+    int error = in->in_error;
+    in->in_error = 0;
+    return error;
+}
+
+/* A positive count, 0 at the end of input; else as a step. */
 static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size)
 {
+    if (in->in_error)
+        return take_error(in);
     if (!must_ask(self, in))
         return wait_for_input(self, in);
     if (in->refills >= STRAND_IO_SHARE) {
         in->refills = 0;
         return strand_wait_give_way(self, "others' turn");
     }
-    ssize_t count = strand_descriptor_read(&in->descriptor, to, size);
-    if (count == -EAGAIN) {
-        in->readable = 0;
-        return wait_for_input(self, in);
-    }
-    if (count < 0)
-        return count;
-    in->refills++;
-    strand_backoff_end(&in->read_backoff);
-    if ((size_t)count < size && in->short_read_tells && !in->hangup && count > 1)
-        in->readable = 0;
-    strand_counter_add(&in->io->bytes_in, (uint64_t)count);
-    return count;
+    ssize_t count = strand_stream_receive(in, to, size);
+    return count == -EAGAIN ? wait_for_input(self, in) : count;
 }
 
 /* 0: the line buffer has more, or knows the end. */
@@ -185,14 +201,18 @@ static __attribute__((noinline)) int read_line_slowly(struct strand *self, stran
                                                       struct strand_line *line)
 {
     int status = enter(self, in);
-    if (status == 0)
+    if (status == 0) {
+        in->wants_line = 0;
         status = take_share(self, in);
+    }
     if (status < 0)
         return (int)leave(self, in, status);
     while ((status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
         status = refill(self, in);
-        if (status < 0)
+        if (status < 0) {
+            in->wants_line = status == -EAGAIN;
             return (int)leave(self, in, status);
+        }
     }
     return end_line(self, in, status);
 }
@@ -238,8 +258,10 @@ void strand_stream_release_line(struct strand *self, strand_stream *in)
 ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size)
 {
     ssize_t count = enter(self, in);
-    if (count == 0)
+    if (count == 0) {
+        in->wants_line = 0;
         count = take_share(self, in);
+    }
     while (count == 0 && size > 0) {
         count = (ssize_t)strand_line_buffer_take(&in->lines, to, size);
         if (count > 0 || in->lines.ended)

@@ -16,7 +16,6 @@ _Static_assert(sizeof(((struct strand_stream *)0)->taken) == 2, "its share 16");
 void strand_stream_layout(int32_t layout[STRAND_STREAM_LAYOUT_COUNT])
 {
     const int32_t all[] = {
-        sizeof(struct strand_stream),
         AT(deadline_ns),
         AT(closing),
         AT(reader.holder),
@@ -27,6 +26,7 @@ void strand_stream_layout(int32_t layout[STRAND_STREAM_LAYOUT_COUNT])
         AT(lines.end),
         AT(lines.limit),
         AT(lines.skipping),
+        AT(ahead),
         AT(taken),
         STRAND_LINES_SHARE,
         AT(writer.holder),
@@ -37,7 +37,6 @@ void strand_stream_layout(int32_t layout[STRAND_STREAM_LAYOUT_COUNT])
         AT(shut),
         AT(out_error),
         (int32_t)STRAND_UNSENT_BYTES,
-        sizeof(struct strand_io),
         (int32_t)offsetof(struct strand_io, lines_in),
         (int32_t)offsetof(struct strand_io, lines_out),
     };

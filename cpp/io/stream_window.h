@@ -7,13 +7,16 @@
  *   take a line     nobody reads (reader.holder 0), the stream is not closing, nothing is being
  *                   skipped, and there is a newline in scanned..end: start = scanned = behind it;
  *                   the text is at lines.bytes + start, at most lines.limit long;
- *                   not the last bytes there are, since the step then takes the buffer back;
+ *                   the last bytes there are only of a stream that is ahead, which is looked at
+ *                   as its strand parks: else the step takes them, and the buffer back;
  *                   taken, below STRAND_LINES_SHARE, goes up by one
  *   accept bytes    nobody writes (writer.holder 0), neither closing nor shut, no error waits, and
- *                   something is unsent already (so that it is known to the flush): they go to
+ *                   there is a buffer (so that it is known to the flush): they go to
  *                   out.bytes + out.end, within out.capacity and STRAND_UNSENT_BYTES; end moves on
  *
- * For anything else it calls the step. It counts each line in lines_in or lines_out, as the steps do.
+ * A stream is read ahead for the strand whose wait for a line has ended, as its turn comes: so the
+ * window is tried before that step is repeated. For anything else the host calls the step. It counts
+ * each line in lines_in or lines_out, as the steps do.
  */
 #ifndef STRAND_IO_STREAM_WINDOW_H
 #define STRAND_IO_STREAM_WINDOW_H
@@ -22,8 +25,8 @@
 
 #include "stream.h"
 
-/* Offsets and sizes, in the order of StreamMemory.java. */
-enum { STRAND_STREAM_LAYOUT_COUNT = 24 };
+/* Offsets and bounds, in the order of StreamMemory.java. */
+enum { STRAND_STREAM_LAYOUT_COUNT = 23 };
 void strand_stream_layout(int32_t layout[STRAND_STREAM_LAYOUT_COUNT]);
 
 #endif

@@ -3,13 +3,21 @@
 
 #include <stdint.h>
 
-/* A stream is in scheduler->unsent while it has bytes, and in io's list while writing them may
- * help. */
-static void count_unsent(strand_stream *s)
+/*
+ * A stream is in scheduler->unsent while it holds a buffer for output, and in io's list while
+ * writing may help. So whoever finds a buffer there can add to it, and it will be sent; one that got
+ * nothing goes back as its turn to be written out comes.
+ */
+static int hold_buffer(strand_stream *s, size_t size)
 {
+    bool held = s->out.bytes != NULL;
+    int status = strand_out_buffer_reserve(&s->out, size);
+    if (status < 0 || held || !s->out.bytes)
+        return status;
     strand_counter_add(&s->io->scheduler->unsent, 1);
     if (!s->blocked)
         strand_io_look_at(s->io, &s->io->unsent, &s->unsent);
+    return 0;
 }
 
 static void all_sent(strand_stream *s)
@@ -20,10 +28,17 @@ static void all_sent(strand_stream *s)
 
 void strand_stream_discard_output(strand_stream *s)
 {
-    if (strand_stream_unsent_bytes(s) == 0)
+    if (!s->out.bytes)
         return;
     strand_out_buffer_close(&s->out);
     all_sent(s);
+}
+
+void strand_stream_lend(strand_stream *s)
+{
+    if (!s->out.bytes && strand_turn_free(&s->writer) && !s->out_error &&
+        !(s->closing | s->shut | s->blocked))
+        (void)hold_buffer(s, 1);      /* no memory: then it is asked for by the step */
 }
 
 int strand_stream_take_error(strand_stream *s)
@@ -61,7 +76,8 @@ static ssize_t write_some(strand_stream *s, const char *from, size_t size)
     if (count == 0)
         return -EIO;
     if (count > 0) {
-        strand_backoff_end(&s->write_backoff);
+        if (!strand_loop_watched(&s->watch))
+            strand_backoff_end(&s->write_backoff);
         strand_counter_add(&s->io->bytes_out, (uint64_t)count);
     }
     return count;
@@ -79,11 +95,13 @@ void strand_stream_drain(strand_stream *s)
         if (count == 0)
             break;
         strand_out_buffer_sent(&s->out, (size_t)count);
-        if (strand_stream_unsent_bytes(s) == 0)
+        if (!s->out.bytes)
             all_sent(s);
     }
     if (s->blocked)
         strand_link_remove(&s->unsent);
+    else if (strand_stream_unsent_bytes(s) == 0)
+        strand_stream_discard_output(s);      /* it was lent, and not used */
 }
 
 static int enter(struct strand *self, strand_stream *out)
@@ -144,11 +162,9 @@ static int make_room(struct strand *self, strand_stream *out, size_t size)
 
 static int append(strand_stream *out, const void *from, size_t size, bool newline)
 {
-    int status = strand_out_buffer_reserve(&out->out, size + newline);
+    int status = hold_buffer(out, size + newline);
     if (status < 0)
         return status;
-    if (size + newline > 0 && strand_stream_unsent_bytes(out) == 0)
-        count_unsent(out);
     strand_out_buffer_append(&out->out, from, size);
     if (newline)
         strand_out_buffer_append(&out->out, "\n", 1);
@@ -160,21 +176,23 @@ static int append(strand_stream *out, const void *from, size_t size, bool newlin
 static int accept_large(strand_stream *out, const char *from, size_t size, bool newline)
 {
     size_t done = 0;
-    int status = strand_out_buffer_reserve(&out->out, size + newline);
+    int status = hold_buffer(out, size + newline);
     if (status < 0)
         return status;
     while (done < size && !out->blocked) {
         ssize_t count = write_some(out, from + done, size - done);
         if (count < 0) {
-            strand_out_buffer_close(&out->out);
+            strand_stream_discard_output(out);
             return (int)count;
         }
         if (count == 0)
             break;
         done += (size_t)count;
     }
+    if (out->blocked)
+        strand_link_remove(&out->unsent);
     if (done == size && !newline) {
-        strand_out_buffer_close(&out->out);
+        strand_stream_discard_output(out);
         return 0;
     }
     return append(out, from + done, size - done, newline);
@@ -216,7 +234,7 @@ int strand_stream_write_step(struct strand *self, strand_stream *out, const void
                    !(out->closing | out->shut) && self->scheduler == out->io->scheduler;
     if (!at_once || size >= room || unsent >= room - size)
         return write_slowly(self, out, from, size, newline);
-    if (unsent == 0 || !strand_out_buffer_put(&out->out, from, size, newline))
+    if (!strand_out_buffer_put(&out->out, from, size, newline))
         return accept_bytes(out, from, size, newline);
     strand_counter_add(&out->io->lines_out, newline);
     return 0;

@@ -151,11 +151,10 @@ static void layout(JNIEnv *env, jclass class, jintArray values)
     (*env)->SetIntArrayRegion(env, values, 0, STRAND_STREAM_LAYOUT_COUNT, (const jint *)all);
 }
 
-/* NULL with an exception pending: no memory for the object. */
-static jobject memory(JNIEnv *env, jclass class, jlong address, jlong bytes)
+static jlong deadline(JNIEnv *env, jclass class, jlong stream)
 {
-    (void)class;
-    return (*env)->NewDirectByteBuffer(env, strand_jni_pointer(address), bytes);
+    (void)env, (void)class;
+    return strand_stream_deadline(strand_jni_pointer(stream));
 }
 
 static jlong io_of(JNIEnv *env, jclass class, jlong scheduler)
@@ -177,7 +176,7 @@ static const JNINativeMethod methods[] = {
     {"giveUp", "(JJ)V", (void *)give_up},
     {"closeIdle", "(J)I", (void *)close_idle},
     {"layout", "([I)V", (void *)layout},
-    {"memory", "(JJ)Ljava/nio/ByteBuffer;", (void *)memory},
+    {"deadline", "(J)J", (void *)deadline},
     {"ioOf", "(J)J", (void *)io_of},
 };
 const struct strand_jni_table strand_jni_stream_natives = {

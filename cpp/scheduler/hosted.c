@@ -214,16 +214,24 @@ static void dispose(strand_scheduler *s, struct strand *previous,
     }
 }
 
+/* Here a step costs a call, in the host a crossing. */
+static inline bool begin_turn(strand_scheduler *s, struct strand *strand)
+{
+    bool unpark = strand->unpark;
+    strand->unpark = 0;
+    if (strand->operation && !strand_armed(strand))
+        s->hooks.prepare(strand);
+    return unpark;
+}
+
 int strand_hosted_next(strand_scheduler *s, struct strand *previous,
                        enum strand_disposition disposition, struct strand **next, bool *unpark)
 {
     if (previous)
         dispose(s, previous, disposition);
     int status = strand_scheduler_turn(s, next);
-    if (*next) {
-        *unpark = (*next)->unpark;
-        (*next)->unpark = 0;
-    }
+    if (*next)
+        *unpark = begin_turn(s, *next);
     return status;
 }
 
@@ -238,7 +246,7 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
         return 1;
     strand_ready_drop_first(&s->ready);
     strand_become(first, STRAND_RUNNING);
-    first->unpark = 0;
+    (void)begin_turn(s, first);
     *next = first;
     return 0;
 }

@@ -18,7 +18,8 @@
  *                           compare-and-set the entry is LIVE in its next generation, the block has
  *                           that id and is NEW, and the first of spare_hosted; finished + 1.
  *                           Then the ring's first, unless it is time to look outside: it is HOSTED:
- *                           RUNNING, and its unpark is taken
+ *                           RUNNING, and its unpark is taken. Nothing is prepared for it then (the
+ *                           hook of that name): its step does it
  */
 #ifndef STRAND_SCHEDULER_HOSTED_WINDOW_H
 #define STRAND_SCHEDULER_HOSTED_WINDOW_H

@@ -47,6 +47,7 @@ struct strand_inbox {
 /* What the room above wants done; set once by it at init. */
 struct strand_scheduler_hooks {
     void (*flush)(strand_scheduler *s);        /* a strand parks or ends: let its output go */
+    void (*prepare)(struct strand *strand);    /* hosted, in the middle of an operation: its turn */
     void (*close)(strand_scheduler *s);        /* shutdown: release what is attached */
     void (*abandon)(strand_scheduler *s);      /* or only what belongs to the process */
 };

@@ -16,8 +16,11 @@ final class LineReader implements StreamHandle.Step {
     private final StreamHandle stream;
     private final Scheduler scheduler;
     private LineStream.Ending ending = LineStream.Ending.NONE;
-    /** Lines that did not fit into the buffers they were asked for with; one for each such reader. */
-    private final ArrayDeque<Kept> kept = new ArrayDeque<>(1);
+    /**
+     * Lines that did not fit into the buffers they were asked for with; one for each such reader.
+     * Null until there is one.
+     */
+    private @Nullable ArrayDeque<Kept> kept;
 
     private record Kept(byte[] bytes, LineStream.Ending ending) {}
 
@@ -27,8 +30,10 @@ final class LineReader implements StreamHandle.Step {
     }
 
     @Nullable String next(Charset charset) throws IOException {
-        if (firstKept() != null) {
-            return new String(kept.remove().bytes, charset);
+        Kept line = firstKept();
+        if (line != null) {
+            takeKept();
+            return new String(line.bytes, charset);
         }
         int length = read();
         return length < 0 ? null : new String(scheduler.line.bytes, 0, length, charset);
@@ -43,12 +48,12 @@ final class LineReader implements StreamHandle.Step {
         byte[] bytes = line == null ? scheduler.line.bytes : line.bytes;
         if (length > into.remaining()) {
             if (line == null) {
-                kept.add(new Kept(Arrays.copyOf(bytes, length), ending));
+                keep(new Kept(Arrays.copyOf(bytes, length), ending));
             }
             throw new BufferOverflowException();
         }
         if (line != null) {
-            kept.remove();
+            takeKept();
         }
         into.put(bytes, 0, length);
         return length;
@@ -59,12 +64,25 @@ final class LineReader implements StreamHandle.Step {
     }
 
     void close() {
-        kept.clear();
+        kept = null;
+    }
+
+    private void keep(Kept line) {
+        if (kept == null) {
+            kept = new ArrayDeque<>(1);
+        }
+        kept.add(line);
+    }
+
+    private void takeKept() {
+        if (kept != null) {
+            kept.remove();
+        }
     }
 
     /** Null: there is none. Its ending is the stream's then. */
     private @Nullable Kept firstKept() {
-        Kept line = kept.peek();
+        Kept line = kept == null ? null : kept.peek();
         if (line != null) {
             stream.strand();
             ending = line.ending;
@@ -75,10 +93,10 @@ final class LineReader implements StreamHandle.Step {
     /** A line into the scheduler's buffer, which is good until this strand parks; -1: the end. */
     private int read() throws IOException {
         Strand self = stream.strand();
-        ByteBuffer fields = stream.fields();
-        long got = scheduler.memory().takeLine(fields, scheduler.line.bytes);
+        long handle = stream.handle();
+        long got = scheduler.memory().takeLine(handle, scheduler.line.bytes);
         if (got == StreamMemory.NOT_HERE) {
-            got = fetch(self);
+            got = fetch(self, handle);
             if (got == Native.END) {
                 ending = LineStream.Ending.NONE;
                 return -1;
@@ -88,9 +106,8 @@ final class LineReader implements StreamHandle.Step {
         return (int) (got >>> 2);
     }
 
-    private long fetch(Strand self) throws IOException {
-        long handle = stream.handle();
-        long got = ask(self.control, handle, stream.deadline());
+    private long fetch(Strand self, long handle) throws IOException {
+        long got = step(self.control, handle, stream.deadline());
         if (got == Errno.AGAIN) {
             got = stream.await(self, handle, this);
         }
@@ -100,9 +117,15 @@ final class LineReader implements StreamHandle.Step {
         return got;
     }
 
-    /** Asked for anew each time: while this strand waited, others may have got a larger array. */
+    /** After a wait: mostly the line has been read when this strand's turn came. */
     @Override
     public long ask(long self, long handle, long deadlineNs) {
+        long got = scheduler.memory().takeLine(handle, scheduler.line.bytes);
+        return got == StreamMemory.NOT_HERE ? step(self, handle, deadlineNs) : got;
+    }
+
+    /** The array is read anew each time: others may have got a larger one meanwhile. */
+    private long step(long self, long handle, long deadlineNs) {
         byte[] bytes = scheduler.line.bytes;
         return Native.readLineStep(self, handle, deadlineNs, bytes, bytes.length, scheduler.line);
     }

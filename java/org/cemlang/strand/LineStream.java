@@ -250,7 +250,7 @@ public final class LineStream implements AutoCloseable {
      * @throws IOException if writing fails, now or what was accepted earlier
      */
     public void writeLine(CharSequence line) throws IOException {
-        writer.write(line.toString().getBytes(charset), true);
+        writer.write(line.toString(), charset, true);
     }
 
     /**
@@ -276,7 +276,7 @@ public final class LineStream implements AutoCloseable {
     }
 
     void write(CharSequence text) throws IOException {
-        writer.write(text.toString().getBytes(charset), false);
+        writer.write(text.toString(), charset, false);
     }
 
     /**

@@ -24,7 +24,7 @@ final class MountedEngine extends Engine {
             NativeEnd.class, Helpers.class, Failure.class,
             Failure.Canceled.class, Failure.CanceledIo.class, Failure.Closed.class,
             DeadlockException.class, Deadlines.class, Pinning.class, StreamMemory.class,
-            Recorder.class, CoreMemory.class,
+            Memory.class, Ascii.class, Recorder.class, CoreMemory.class,
             java.util.concurrent.locks.LockSupport.class,
             java.util.concurrent.RejectedExecutionException.class
         }) {

@@ -104,7 +104,7 @@ final class Native {
     static native void giveUp(long self, long stream);
     /** Where {@link StreamMemory} finds things. */
     static native void layout(int[] values);
-    static native ByteBuffer memory(long address, long bytes);
+    static native long deadline(long stream);
     static native long ioOf(long scheduler);
 
     static native long listen(long scheduler, byte[] address, int backlog);

@@ -2,9 +2,7 @@
 package org.cemlang.strand;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
 
 /** A stream of the core's, until it is closed; for the strands of its scheduler. */
 final class StreamHandle {
@@ -14,8 +12,6 @@ final class StreamHandle {
     private final String where;
     /** 0 once closed, which another thread's close looks at. */
     private volatile long handle;
-    /** The library's memory of it; null until it is first used, and once closed. */
-    private @Nullable ByteBuffer fields;
     /** 0: for ever. */
     private long timeoutNs;
 
@@ -74,15 +70,6 @@ final class StreamHandle {
         return open;
     }
 
-    ByteBuffer fields() throws IOException {
-        ByteBuffer open = fields;
-        if (open == null) {
-            open = StreamMemory.fieldsOf(handle());
-            fields = open;
-        }
-        return open;
-    }
-
     void timeout(Duration patience) {
         timeoutNs = Math.max(0, Deadlines.nanos(patience));
     }
@@ -108,10 +95,9 @@ final class StreamHandle {
      * done. Its first call is the caller's own, so that a step which need not wait makes no object.
      */
     long await(Strand self, long stream, Step step) throws IOException {
-        ByteBuffer open = fields();
         long got;
         do {
-            long deadlineNs = StreamMemory.deadline(open);
+            long deadlineNs = StreamMemory.deadline(stream);
             self.await(stream, GIVING_UP, where);
             got = step.ask(self.control, stream, deadlineNs);
         } while (got == Errno.AGAIN);
@@ -124,13 +110,12 @@ final class StreamHandle {
         if (stream == 0) {
             return;
         }
-        ByteBuffer open = fields();
         forget();
         boolean interrupted = false;
         long deadlineNs = deadline();
         int status;
         while ((status = Native.closeStep(self.control, stream, deadlineNs)) == Errno.AGAIN) {
-            deadlineNs = StreamMemory.deadline(open);
+            deadlineNs = StreamMemory.deadline(stream);
             interrupted |= !self.await();
         }
         if (interrupted) {
@@ -149,6 +134,5 @@ final class StreamHandle {
 
     private void forget() {
         handle = 0;
-        fields = null;
     }
 }

@@ -165,6 +165,59 @@ final class DecodingTest {
         });
     }
 
+    /** ASCII goes another way than the rest; U+0141 ends in the byte of an A. */
+    @Test
+    void shouldWriteTextAsItsCharsetHasIt() {
+        List<String> tails = List.of("", "z", "\u00E9", "\u0141", "\u20AC", "\uD83D\uDE00", "\uD83D");
+        for (Charset charset : List.of(StandardCharsets.UTF_8, StandardCharsets.US_ASCII,
+                StandardCharsets.ISO_8859_1, Charset.forName("windows-1252"))) {
+            Support.inStrand(() -> {
+                Support.Pipe pipe = Support.Pipe.open();
+                pipe.out().charset(charset);
+                pipe.in().charset(StandardCharsets.ISO_8859_1);
+                for (int length = 0; length <= 17; length++) {
+                    for (String tail : tails) {
+                        String text = "a".repeat(length) + tail + "b".repeat(length % 3);
+                        pipe.out().writeLine(text);
+                        assertEquals(
+                                new String(text.getBytes(charset), StandardCharsets.ISO_8859_1),
+                                pipe.in().readLine());
+                    }
+                }
+                return true;
+            });
+        }
+    }
+
+    @Test
+    void shouldKeepTextThatWaitsForRoomWhileOthersWrite() {
+        List<String> lines = new ArrayList<>();
+        String line = "w".repeat(1000);
+        int count = 200;      // more than a pipe and a buffer hold
+        try (Support.Crew crew = new Support.Crew()) {
+            Support.Pipe[] pipes = new Support.Pipe[2];
+            crew.spawn("writer", () -> {
+                pipes[0] = Support.Pipe.open();
+                pipes[1] = Support.Pipe.open();
+                for (int i = 0; i < count; i++) {
+                    pipes[0].out().writeLine(line);
+                }
+                pipes[0].out().close();
+            });
+            crew.spawn("other", () -> {
+                pipes[1].out().writeLine("o".repeat(1000));
+                String got;
+                while ((got = pipes[0].in().readLine()) != null) {
+                    lines.add(got);
+                    pipes[1].out().writeLine("o");
+                    pipes[1].in().readLine();
+                }
+            });
+            crew.run();
+        }
+        assertEquals(java.util.Collections.nCopies(count, line), lines);
+    }
+
     @Test
     void shouldRefuseACharsetWhoseNewlineIsNone() {
         Support.inStrand(() -> {
@@ -199,7 +252,7 @@ final class DecodingTest {
     }
 
     private static long take(Scheduler scheduler, LineStream in, byte[] to) throws IOException {
-        return scheduler.memory().takeLine(in.in().fields(), to);
+        return scheduler.memory().takeLine(in.in().handle(), to);
     }
 
     @Test
@@ -208,7 +261,7 @@ final class DecodingTest {
             Support.Pipe pipe = Support.Pipe.open();
             Scheduler scheduler = Strands.inStrand();
             byte[] line = "line".getBytes(StandardCharsets.UTF_8);
-            assertEquals(false, add(scheduler, pipe.out(), line));     // nothing waits
+            assertEquals(false, add(scheduler, pipe.out(), line));     // it has no buffer
             pipe.out().writeLine("first");
             assertEquals(true, add(scheduler, pipe.out(), line));
             pipe.out().writeLine(ByteBuffer.allocateDirect(4).put(line).flip());
@@ -223,7 +276,7 @@ final class DecodingTest {
 
     private static boolean add(Scheduler scheduler, LineStream out, byte[] line)
             throws IOException {
-        return scheduler.memory().append(out.out().fields(), line, 0, line.length, true);
+        return scheduler.memory().append(out.out().handle(), line, 0, line.length, true);
     }
 
     @Test
