@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
-import java.lang.invoke.MethodHandle;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.MethodType;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 
@@ -16,14 +13,6 @@ import java.nio.ByteOrder;
 final class CoreMemory {
     /** From {@link #next}: the library has to be asked. */
     static final long NOT_HERE = Long.MIN_VALUE;
-
-    private static final Access ACCESS = Access.find();
-    private static final MethodHandle GET_LONG = ACCESS.getLong;
-    private static final MethodHandle PUT_LONG = ACCESS.putLong;
-    private static final MethodHandle COMPARE_AND_SET = ACCESS.compareAndSet;
-    private static final MethodHandle GET_INT = ACCESS.getInt;
-    private static final MethodHandle GET_BYTE = ACCESS.getByte;
-    private static final MethodHandle PUT_BYTE = ACCESS.putByte;
 
     private static final int SPARE;
     private static final int STOP_REQUESTED;
@@ -111,18 +100,18 @@ final class CoreMemory {
 
     /** Whether there is a way to the library's memory here. */
     static boolean isReachable() {
-        return ACCESS.found;
+        return Memory.USABLE;
     }
 
     static long idOf(long control) {
-        return getLong(control + ID);
+        return Memory.getLong(control + ID);
     }
 
     /** A control block, with its id, for a strand without name; 0: not here. */
     long take() {
-        long block = getLong(scheduler + SPARE);
-        if (block != 0 && getInt(scheduler + STOP_REQUESTED) == 0) {
-            putLong(scheduler + SPARE, getLong(block + NEXT));
+        long block = Memory.getLong(scheduler + SPARE);
+        if (block != 0 && Memory.getInt(scheduler + STOP_REQUESTED) == 0) {
+            Memory.putLong(scheduler + SPARE, Memory.getLong(block + NEXT));
             return block;
         }
         return 0;
@@ -130,21 +119,21 @@ final class CoreMemory {
 
     /** As {@link Native#ready} for a strand that has not ended, or {@link Errno#AGAIN}: not here. */
     int ready(long control) {
-        byte state = getByte(control + STATE);
+        byte state = Memory.getByte(control + STATE);
         if (state == RUNNING) {
             return Native.RUNS;
         }
         if (state == READY) {
             return 0;
         }
-        long tail = getLong(scheduler + TAIL);
-        if (getByte(control + WAITS) != 0 || !hasRoom(tail)) {
+        long tail = Memory.getLong(scheduler + TAIL);
+        if (Memory.getByte(control + WAITS) != 0 || !hasRoom(tail)) {
             return Errno.AGAIN;
         }
         if (state == PARKED) {
             add(PARKED_COUNT, -1);
             add(WAKES, 1);
-        } else if (getInt(scheduler + STOP_REQUESTED) == 0) {
+        } else if (Memory.getInt(scheduler + STOP_REQUESTED) == 0) {
             add(SPAWNED, 1);
         } else {
             return Errno.AGAIN;
@@ -158,10 +147,10 @@ final class CoreMemory {
      * returns, or {@link #NOT_HERE}, and then nothing has been done.
      */
     long next(long previous, int became) {
-        long head = getLong(scheduler + HEAD);
-        long tail = getLong(scheduler + TAIL);
+        long head = Memory.getLong(scheduler + HEAD);
+        long tail = Memory.getLong(scheduler + TAIL);
         long first = head == tail ? previous : place(head);
-        if (head == getLong(scheduler + LOOK_AT) || getByte(first + KIND) != HOSTED) {
+        if (head == Memory.getLong(scheduler + LOOK_AT) || Memory.getByte(first + KIND) != HOSTED) {
             return NOT_HERE;
         }
         if (became == Native.YIELDED) {
@@ -169,7 +158,7 @@ final class CoreMemory {
                 return NOT_HERE;
             }
             append(previous, tail);
-        } else if (head == tail || getInt(scheduler + FLUSH_DUE) != 0
+        } else if (head == tail || Memory.getInt(scheduler + FLUSH_DUE) != 0
                 || !(became == Native.PARKED ? park(previous) : end(previous))) {
             return NOT_HERE;
         }
@@ -177,157 +166,64 @@ final class CoreMemory {
     }
 
     private boolean park(long previous) {
-        if (getByte(previous + WAITS) != 0 || getByte(previous + UNPARK) != 0) {
+        if (Memory.getByte(previous + WAITS) != 0 || Memory.getByte(previous + UNPARK) != 0) {
             return false;
         }
-        putByte(previous + STATE, PARKED);
+        Memory.putByte(previous + STATE, PARKED);
         add(PARKED_COUNT, 1);
         return true;
     }
 
     /** Its block is the next strand's then. */
     private boolean end(long previous) {
-        long id = getLong(previous + ID);
+        long id = Memory.getLong(previous + ID);
         long word = id >>> 32 << 32 | LIVE;
-        if (getLong(previous + STATE) != PLAIN_RUNNING || getByte(previous + GUEST) != 0
-                || getLong(previous + OPERATION) != 0 || id >>> 32 == LAST_GENERATION
-                || !compareAndSet(getLong(previous + SLOT) + WORD, word, word + A_GENERATION)) {
+        boolean plain = Memory.getLong(previous + STATE) == PLAIN_RUNNING
+                && Memory.getByte(previous + GUEST) == 0
+                && Memory.getLong(previous + OPERATION) == 0 && id >>> 32 != LAST_GENERATION;
+        if (!plain || !Memory.compareAndSetLong(
+                Memory.getLong(previous + SLOT) + WORD, word, word + A_GENERATION)) {
             return false;
         }
-        putLong(previous + ID, id + A_GENERATION);
-        putLong(previous + STATE, PLAIN_NEW);
-        putLong(previous + NEXT, getLong(scheduler + SPARE));
-        putLong(scheduler + SPARE, previous);
+        Memory.putLong(previous + ID, id + A_GENERATION);
+        Memory.putLong(previous + STATE, PLAIN_NEW);
+        Memory.putLong(previous + NEXT, Memory.getLong(scheduler + SPARE));
+        Memory.putLong(scheduler + SPARE, previous);
         VarHandle.releaseFence();     // who sees it counted sees the spawns before it
         add(FINISHED_COUNT, 1);
         return true;
     }
 
     private long begin(long first, long head) {
-        putLong(scheduler + HEAD, head + 1);
-        putByte(first + STATE, RUNNING);
-        long unpark = getByte(first + UNPARK);
+        Memory.putLong(scheduler + HEAD, head + 1);
+        Memory.putByte(first + STATE, RUNNING);
+        long unpark = Memory.getByte(first + UNPARK);
         if (unpark != 0) {
-            putByte(first + UNPARK, (byte) 0);
+            Memory.putByte(first + UNPARK, (byte) 0);
         }
-        return (getLong(first + ID) & 0xffff_ffffL) << 1 | unpark;
+        return (Memory.getLong(first + ID) & 0xffff_ffffL) << 1 | unpark;
     }
 
     private boolean hasRoom(long tail) {
-        return tail - getLong(scheduler + HEAD) <= getLong(scheduler + MASK)
-                && getLong(scheduler + MORE) == 0;
+        return tail - Memory.getLong(scheduler + HEAD) <= Memory.getLong(scheduler + MASK)
+                && Memory.getLong(scheduler + MORE) == 0;
     }
 
     private void append(long control, long tail) {
-        putByte(control + STATE, READY);
-        putLong(addressOfPlace(tail), control);
-        putLong(scheduler + TAIL, tail + 1);
+        Memory.putByte(control + STATE, READY);
+        Memory.putLong(addressOfPlace(tail), control);
+        Memory.putLong(scheduler + TAIL, tail + 1);
     }
 
     private long place(long count) {
-        return getLong(addressOfPlace(count));
+        return Memory.getLong(addressOfPlace(count));
     }
 
     private long addressOfPlace(long count) {
-        return getLong(scheduler + RING) + ((count & getLong(scheduler + MASK)) << 3);
+        return Memory.getLong(scheduler + RING) + ((count & Memory.getLong(scheduler + MASK)) << 3);
     }
 
     private void add(int counter, long change) {
-        putLong(scheduler + counter, getLong(scheduler + counter) + change);
-    }
-
-    private static long getLong(long address) {
-        try {
-            return (long) GET_LONG.invokeExact(address);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    private static void putLong(long address, long value) {
-        try {
-            PUT_LONG.invokeExact(address, value);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    private static boolean compareAndSet(long address, long from, long to) {
-        try {
-            return (boolean) COMPARE_AND_SET.invokeExact((Object) null, address, from, to);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    private static int getInt(long address) {
-        try {
-            return (int) GET_INT.invokeExact(address);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    private static byte getByte(long address) {
-        try {
-            return (byte) GET_BYTE.invokeExact(address);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    private static void putByte(long address, byte value) {
-        try {
-            PUT_BYTE.invokeExact(address, value);
-        } catch (Throwable thrown) {
-            throw VirtualThreads.unexpected(thrown);
-        }
-    }
-
-    /** The JDK's own plain reads and writes of memory by its address; static finals, as above. */
-    private static final class Access {
-        boolean found;
-        MethodHandle getLong, putLong, compareAndSet, getInt, getByte, putByte;
-
-        @SuppressWarnings("NullAway")
-        private Access() {}
-
-        static Access find() {
-            Access access = new Access();
-            try {
-                MethodHandles.Lookup lookup = Native.trustedLookup();
-                if (lookup != null) {
-                    access.resolve(lookup);
-                    access.found = true;
-                }
-            } catch (Throwable withoutIt) {
-                access.found = false;
-            }
-            return access;
-        }
-
-        private void resolve(MethodHandles.Lookup lookup) throws Throwable {
-            Class<?> type = Class.forName("jdk.internal.misc.Unsafe");
-            Object unsafe = lookup.findStatic(type, "getUnsafe", MethodType.methodType(type)).invoke();
-            getLong = get(lookup, unsafe, "getLong", long.class);
-            getInt = get(lookup, unsafe, "getInt", int.class);
-            getByte = get(lookup, unsafe, "getByte", byte.class);
-            putLong = put(lookup, unsafe, "putLong", long.class);
-            compareAndSet = lookup.bind(unsafe, "compareAndSetLong", MethodType.methodType(
-                    boolean.class, Object.class, long.class, long.class, long.class));
-            putByte = put(lookup, unsafe, "putByte", byte.class);
-        }
-
-        private static MethodHandle get(
-                MethodHandles.Lookup lookup, Object unsafe, String name, Class<?> value)
-                throws ReflectiveOperationException {
-            return lookup.bind(unsafe, name, MethodType.methodType(value, long.class));
-        }
-
-        private static MethodHandle put(
-                MethodHandles.Lookup lookup, Object unsafe, String name, Class<?> value)
-                throws ReflectiveOperationException {
-            return lookup.bind(unsafe, name, MethodType.methodType(void.class, long.class, value));
-        }
+        Memory.putLong(scheduler + counter, Memory.getLong(scheduler + counter) + change);
     }
 }

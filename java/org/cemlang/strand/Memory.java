@@ -6,9 +6,10 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.MethodType;
 
 /**
- * The library's memory by its addresses, as the JDK's own code reads it. A direct {@link
- * java.nio.ByteBuffer} for each stream did the same: 64 bytes a connection, a cache line more for
- * each line, and bounds that are checked against what the library has said anyway.
+ * The library's memory by its addresses, as the JDK's own code reads it, for {@link StreamMemory} and
+ * {@link CoreMemory}. A direct {@link java.nio.ByteBuffer} for each stream did the same: 64 bytes a
+ * connection, a cache line more for each line, and bounds that are checked against what the library
+ * has said anyway.
  *
  * <p>Nothing here is checked. An address is good as long as what stands there is open.
  */
@@ -25,6 +26,7 @@ final class Memory {
     private static final MethodHandle PUT_LONG = FOUND.putLong;
     private static final MethodHandle PUT_SHORT = FOUND.putShort;
     private static final MethodHandle PUT_BYTE = FOUND.putByte;
+    private static final MethodHandle COMPARE_AND_SET_LONG = FOUND.compareAndSetLong;
 
     private Memory() {}
 
@@ -84,10 +86,19 @@ final class Memory {
         }
     }
 
+    static boolean compareAndSetLong(long address, long expected, long value) {
+        try {
+            return (boolean) COMPARE_AND_SET_LONG.invokeExact((Object) null, address, expected, value);
+        } catch (Throwable thrown) {
+            throw VirtualThreads.unexpected(thrown);
+        }
+    }
+
     /** {@code jdk.internal.misc.Unsafe}; the one in {@code sun.misc} warns from JDK 24 on. */
     private static final class Found {
         boolean complete;
         MethodHandle getLong, getInt, getShort, getByte, putLong, putShort, putByte;
+        MethodHandle compareAndSetLong;
 
         @SuppressWarnings("NullAway")
         private Found() {}
@@ -115,6 +126,8 @@ final class Memory {
             putLong = setter(lookup, unsafe, "putLong", long.class);
             putShort = setter(lookup, unsafe, "putShort", short.class);
             putByte = setter(lookup, unsafe, "putByte", byte.class);
+            compareAndSetLong = lookup.bind(unsafe, "compareAndSetLong", MethodType.methodType(
+                    boolean.class, Object.class, long.class, long.class, long.class));
             complete = true;
         }
 
