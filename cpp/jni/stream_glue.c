@@ -137,6 +137,12 @@ static void give_up(JNIEnv *env, jclass class, jlong self, jlong stream)
     strand_stream_give_up(strand_jni_pointer(self), strand_jni_pointer(stream));
 }
 
+static void set_max_line(JNIEnv *env, jclass class, jlong stream, jlong bytes)
+{
+    (void)env, (void)class;
+    strand_stream_set_max_line(strand_jni_pointer(stream), (size_t)bytes);
+}
+
 static jint close_idle(JNIEnv *env, jclass class, jlong stream)
 {
     (void)env, (void)class;
@@ -174,6 +180,7 @@ static const JNINativeMethod methods[] = {
     {"shutDownStep", "(JJJ)I", (void *)shut_down_step},
     {"closeStep", "(JJJ)I", (void *)close_step},
     {"giveUp", "(JJ)V", (void *)give_up},
+    {"setMaxLine", "(JJ)V", (void *)set_max_line},
     {"closeIdle", "(J)I", (void *)close_idle},
     {"layout", "([I)V", (void *)layout},
     {"deadline", "(J)J", (void *)deadline},

@@ -209,7 +209,7 @@ public final class LineStream implements AutoCloseable {
      * the next call.
      *
      * @return the line, or null
-     * @throws LineTooLongException once for a line over 1 MiB; the next call goes on after it
+     * @throws LineTooLongException once for a line over {@link #maxLineBytes}; the next call goes on after it
      * @throws IOException if reading fails, or the stream is closed meanwhile
      */
     public @Nullable String readLine() throws IOException {
@@ -312,6 +312,24 @@ public final class LineStream implements AutoCloseable {
         scheduler.checkUsableHere();
         in.timeout(patience);
         out.timeout(patience);
+    }
+
+    /**
+     * How long later lines of the input may be, without their ending; 1 MiB at first. A longer one
+     * throws {@link LineTooLongException}, and no more of it is held than that. A server whose peers
+     * need not be trusted asks for as much as its lines take.
+     *
+     * @param bytes the most; zero: 1 MiB
+     * @throws IllegalArgumentException if it is negative
+     * @throws IOException if the stream is closed
+     * @throws IllegalStateException outside its scheduler's strands
+     */
+    public void maxLineBytes(long bytes) throws IOException {
+        if (bytes < 0) {
+            throw new IllegalArgumentException("a line of at most " + bytes + " bytes");
+        }
+        in.strand();
+        Native.setMaxLine(in.handle(), bytes);
     }
 
     /**

@@ -102,6 +102,7 @@ final class Native {
     /** Between enter and leave, with no strand running. */
     static native int closeIdle(long stream);
     static native void giveUp(long self, long stream);
+    static native void setMaxLine(long stream, long bytes);
     /** Where {@link StreamMemory} finds things. */
     static native void layout(int[] values);
     static native long deadline(long stream);

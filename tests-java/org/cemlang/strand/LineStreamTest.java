@@ -221,6 +221,29 @@ final class LineStreamTest {
     }
 
     @Test
+    void shouldTakeAnotherLimitForTheLinesThatFollow() {
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("both", () -> {
+                Support.Pipe pipe = Support.Pipe.open();
+                try (LineStream out = pipe.out(); LineStream in = pipe.in()) {
+                    for (String line : new String[] {"12345", "123", "1234", "1234"}) {
+                        out.writeLine(line);
+                    }
+                    out.flush();
+                    assertEquals("12345", in.readLine());
+                    in.maxLineBytes(3);
+                    assertEquals("123", in.readLine());
+                    assertThrows(LineTooLongException.class, in::readLine);
+                    in.maxLineBytes(0);
+                    assertEquals("1234", in.readLine());
+                    assertThrows(IllegalArgumentException.class, () -> in.maxLineBytes(-1));
+                }
+            });
+            crew.run();
+        }
+    }
+
+    @Test
     void shouldParkAWriterUntilThereIsRoom() {
         try (Support.Crew crew = new Support.Crew()) {
             AtomicReference<Support.Pipe> pipe = new AtomicReference<>();
