@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2154 # names shared with script/test, which includes this
-# The parts of script/test that take long: --sanitize and --coverage.
+# The parts of script/test that take long: --sanitize, --coverage, --fuzz and --stress.
 
 # ---- --sanitize ---------------------------------------------------------------------------------
 
@@ -96,4 +96,40 @@ test_coverage() {
     fi
     unset GCOV_ERROR_FILE
     report_coverage || record coverage - all asm 0 1 0 'gcovr failed'
+}
+
+# ---- --fuzz and --stress ------------------------------------------------------------------------
+
+test_fuzz() {
+    local seconds
+    if ! script/setup fuzz; then
+        record fuzz - native detect 0 0 0 'not run, no libFuzzer on this machine'
+        return
+    fi
+    native_build_targets=(fuzz_line_buffer fuzz_address fuzz_scheduler)
+    if build_native fuzz -DSTRAND_FUZZ=ON -DSTRAND_SANITIZE=address,undefined -DSTRAND_JNI=OFF \
+        -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++; then
+        seconds=$(awk -v m="$fuzz_minutes" 'BEGIN { print int(m * 60 + 0.5) }')
+        echo "fuzzing, $seconds s each"
+        logged fuzz script/lib/check-fuzz build/fuzz "$seconds" || show_log fuzz
+        record_closing_line fuzz - native detect fuzz
+        grep ' inputs, ' "$results/fuzz.log" || true
+    else
+        record fuzz - native detect 0 1 0 'did not build'
+    fi
+    native_build_targets=()
+}
+
+test_stress() {
+    local home=${jdks[-1]}
+    if [ "$(jdk_feature "$home")" -lt 21 ]; then
+        record stress - mounted asm 0 0 0 'not run, no JDK 21 or later on this machine'
+    elif build_context asm; then
+        echo "testing under stress"
+        logged stress script/lib/check-stress "$home" "$root/build/asm/cpp/libstrand.so" ||
+            show_log stress
+        record_closing_line stress "$(jdk_version "$home")" mounted asm stress
+    else
+        record stress - mounted asm 0 1 0 'the library did not build'
+    fi
 }
