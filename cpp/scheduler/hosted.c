@@ -200,6 +200,8 @@ static void dispose(strand_scheduler *s, struct strand *previous,
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
         strand_wait_done(previous);      /* an error of its host's may end it in a step */
+        if (previous->operation)
+            s->hooks.leave(previous);
         strand_scheduler_end(s, previous);
         strand_scheduler_flush(s);
         strand_scheduler_release(previous);

@@ -72,6 +72,24 @@ int ahead_probe_close(struct ahead_probe *p, int strand)
     return strand_stream_close_step(p->strands[strand], p->stream);
 }
 
+void ahead_probe_ready(struct ahead_probe *p, int strand)
+{
+    CHECK(strand_hosted_ready(p->scheduler, p->strands[strand]->id) == 0);
+}
+
+int ahead_probe_finish(struct ahead_probe *p)
+{
+    int ends = p->running == p->strands[1];
+    int next = go_on(p, STRAND_DISPOSED_FINISHED);
+    CHECK(strand_hosted_create(p->scheduler, p->scheduler, NULL, &p->strands[ends]) == 0);
+    return next;
+}
+
+unsigned ahead_probe_users(const struct ahead_probe *p)
+{
+    return p->stream->object.users;
+}
+
 void ahead_probe_cancel(struct ahead_probe *p, int strand)
 {
     strand_cancel_here(p->strands[strand]);
