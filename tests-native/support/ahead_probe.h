@@ -23,6 +23,9 @@ void ahead_probe_cancel(struct ahead_probe *p, int strand);
 void ahead_probe_ready(struct ahead_probe *p, int strand);
 /* Whoever runs sleeps for a moment, with all that a park does. */
 void ahead_probe_nap(struct ahead_probe *p);
+/* One more, which never begins. 0, -errno. */
+int ahead_probe_spawn(struct ahead_probe *p);
+void ahead_probe_yield(struct ahead_probe *p);
 /* Whoever runs parks, in its step: who is next. */
 int ahead_probe_park(struct ahead_probe *p);
 int ahead_probe_finish(struct ahead_probe *p);            /* or ends; a new one is in its place */
