@@ -66,10 +66,15 @@ static void refill(strand_scheduler *s)
         free(slab);
         return;
     }
-    slab->next = s->hosted_slabs;
-    s->hosted_slabs = slab;
     for (size_t number = SLAB_BLOCKS; number-- > 0;)
         make_spare(s, block_of(slab, number));
+    if (!s->spare_hosted) {      /* no entry for any: it would be one more at each try */
+        free(slab->blocks);
+        free(slab);
+        return;
+    }
+    slab->next = s->hosted_slabs;
+    s->hosted_slabs = slab;
 }
 
 static struct strand *take_spare(strand_scheduler *s)
