@@ -158,6 +158,28 @@ TEST_F(AheadOfSocket, shouldLeaveACancelToTheCallThatWouldWait)
     EXPECT_EQ(ahead_probe_read(probe, 0, &line), -ECANCELED);
 }
 
+// Its host cannot run it just then: the turn is over, and another strand's comes before it looks.
+TEST_F(AheadOfSocket, shouldKeepAStreamThatIsClosedBeforeItsStrandLooks)
+{
+    turn_with("one\n");
+    EXPECT_EQ(ahead_probe_users(probe), 1u);
+    ahead_probe_ready(probe, 1);
+    ASSERT_EQ(ahead_probe_park(probe), 1);
+    EXPECT_EQ(ahead_probe_close(probe, 1), 0);
+    ahead_probe_ready(probe, 0);
+    ASSERT_EQ(ahead_probe_park(probe), 0);
+    EXPECT_EQ(ahead_probe_read(probe, 0, &line), -EBADF);
+}
+
+TEST_F(AheadOfSocket, shouldBeUsedByNobodyOnceItsStrandHasEnded)
+{
+    turn_with("one\n");
+    ahead_probe_take_all(probe);
+    ahead_probe_ready(probe, 1);
+    ASSERT_EQ(ahead_probe_finish(probe), 1);
+    EXPECT_EQ(ahead_probe_users(probe), 0u);
+}
+
 TEST_F(AheadOfSocket, shouldTellTheEnd)
 {
     ASSERT_EQ(ahead_probe_read(probe, 0, &line), -EAGAIN);

@@ -108,6 +108,7 @@ int strand_io_attach(strand_scheduler *s)
     s->attached = io;
     s->hooks.flush = flush;
     s->hooks.prepare = prepare;
+    s->hooks.leave = strand_operation_leave;
     s->hooks.close = close_io;
     s->hooks.abandon = strand_standard_disown;
     return 0;

@@ -33,12 +33,16 @@ static bool fill(strand_stream *in)
     return count > 0;
 }
 
-/* The call begins anew then, if the host finds no whole line: nobody can come before it. */
-static void end_call(struct strand *self, strand_stream *in)
+/*
+ * The call begins anew then, if the host finds no whole line. The strand stays in the middle of its
+ * operation, which its next step or its end is the end of: its host may find that it cannot run it
+ * just now (a thread dump has it), and meanwhile another strand may close the stream, on which it
+ * will look nevertheless.
+ */
+static void end_call(strand_stream *in)
 {
     in->wants_line = 0;
     in->reader.holder = 0;
-    strand_operation_end(self);
 }
 
 void strand_stream_read_ahead(struct strand_object *object, struct strand *self)
@@ -53,7 +57,7 @@ void strand_stream_read_ahead(struct strand_object *object, struct strand *self)
     in->io->scheduler->flush_due = 1;
     if (!found)
         return;
-    end_call(self, in);
+    end_call(in);
     if (in->answers)
         strand_stream_lend(in);
 }

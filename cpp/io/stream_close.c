@@ -16,15 +16,15 @@ static void turn_away(struct strand *self, strand_stream *s)
 }
 
 /*
- * Those whose close is cancelled have no stream to come back to, but its output was accepted: it
- * goes on, and the stream ends with it.
+ * Those whose close is cancelled, or who have no memory to wait, have no stream to come back to, but
+ * its output was accepted: it goes on, and the stream ends with it.
  */
-static int leave_output_behind(struct strand *self, strand_stream *s)
+static int leave_output_behind(struct strand *self, strand_stream *s, int status)
 {
     s->closer = 0;
     strand_wait_done(self);
     strand_operation_end(self);
-    return -ECANCELED;
+    return status;
 }
 
 static int close_for_good(struct strand *self, strand_stream *s)
@@ -41,8 +41,8 @@ static int close_for_good(struct strand *self, strand_stream *s)
     int status = strand_stream_empty_step(self, s);
     if (status == -EAGAIN)
         return strand_operation_repeats(self, &s->object);
-    if (status == -ECANCELED && strand_stream_unsent_bytes(s) > 0)
-        return leave_output_behind(self, s);
+    if ((status == -ECANCELED || status == -ENOMEM) && strand_stream_unsent_bytes(s) > 0)
+        return leave_output_behind(self, s, status);
     strand_wait_done(self);
     strand_stream_finish(s);
     if (self->operation == &s->object)

@@ -6,6 +6,7 @@
  *
  *   take a line     nobody reads (reader.holder 0), the stream is not closing, nothing is being
  *                   skipped, and there is a newline in scanned..end: start = scanned = behind it;
+ *                   start is scanned, or each further part of a line would cost all before it;
  *                   the text is at lines.bytes + start, at most lines.limit long;
  *                   the last bytes there are only of a stream that is ahead, which is looked at
  *                   as its strand parks: else the step takes them, and the buffer back;

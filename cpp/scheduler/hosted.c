@@ -66,10 +66,15 @@ static void refill(strand_scheduler *s)
         free(slab);
         return;
     }
-    slab->next = s->hosted_slabs;
-    s->hosted_slabs = slab;
     for (size_t number = SLAB_BLOCKS; number-- > 0;)
         make_spare(s, block_of(slab, number));
+    if (!s->spare_hosted) {      /* no entry for any: it would be one more at each try */
+        free(slab->blocks);
+        free(slab);
+        return;
+    }
+    slab->next = s->hosted_slabs;
+    s->hosted_slabs = slab;
 }
 
 static struct strand *take_spare(strand_scheduler *s)
@@ -200,6 +205,8 @@ static void dispose(strand_scheduler *s, struct strand *previous,
 {
     if (disposition == STRAND_DISPOSED_FINISHED) {
         strand_wait_done(previous);      /* an error of its host's may end it in a step */
+        if (previous->operation)
+            s->hooks.leave(previous);
         strand_scheduler_end(s, previous);
         strand_scheduler_flush(s);
         strand_scheduler_release(previous);

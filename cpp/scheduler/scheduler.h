@@ -48,6 +48,7 @@ struct strand_inbox {
 struct strand_scheduler_hooks {
     void (*flush)(strand_scheduler *s);        /* a strand parks or ends: let its output go */
     void (*prepare)(struct strand *strand);    /* hosted, in the middle of an operation: its turn */
+    void (*leave)(struct strand *strand);      /* hosted, has ended in the middle of an operation */
     void (*close)(strand_scheduler *s);        /* shutdown: release what is attached */
     void (*abandon)(strand_scheduler *s);      /* or only what belongs to the process */
 };

@@ -14,6 +14,7 @@ struct ahead_probe {
     strand_stream *stream;
     struct strand *strands[2];
     struct strand *running;
+    struct strand *spawned;      /* and not begun, each with the one before it as its argument */
     char text[64];
 };
 
@@ -45,6 +46,11 @@ int ahead_probe_end(struct ahead_probe *p)
         CHECK(strand_hosted_ready(p->scheduler, p->strands[i]->id) >= 0);
     while (p->running)
         go_on(p, STRAND_DISPOSED_FINISHED);
+    while (p->spawned) {
+        struct strand *ends = p->spawned;
+        p->spawned = ends->argument;
+        strand_hosted_end_unbegun(ends);
+    }
     int unsent = (int)p->scheduler->unsent;
     strand_scheduler_leave(p->scheduler);
     free(p);
@@ -70,6 +76,40 @@ int ahead_probe_write(struct ahead_probe *p, int strand, const char *text)
 int ahead_probe_close(struct ahead_probe *p, int strand)
 {
     return strand_stream_close_step(p->strands[strand], p->stream);
+}
+
+int ahead_probe_spawn(struct ahead_probe *p)
+{
+    struct strand *made;
+    int status = strand_hosted_create(p->scheduler, p->scheduler, NULL, &made);
+    if (status < 0)
+        return status;
+    made->argument = p->spawned;
+    p->spawned = made;
+    return 0;
+}
+
+void ahead_probe_yield(struct ahead_probe *p)
+{
+    go_on(p, STRAND_DISPOSED_YIELDED);
+}
+
+void ahead_probe_ready(struct ahead_probe *p, int strand)
+{
+    CHECK(strand_hosted_ready(p->scheduler, p->strands[strand]->id) == 0);
+}
+
+int ahead_probe_finish(struct ahead_probe *p)
+{
+    int ends = p->running == p->strands[1];
+    int next = go_on(p, STRAND_DISPOSED_FINISHED);
+    CHECK(strand_hosted_create(p->scheduler, p->scheduler, NULL, &p->strands[ends]) == 0);
+    return next;
+}
+
+unsigned ahead_probe_users(const struct ahead_probe *p)
+{
+    return p->stream->object.users;
 }
 
 void ahead_probe_cancel(struct ahead_probe *p, int strand)

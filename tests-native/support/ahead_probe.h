@@ -20,10 +20,16 @@ int ahead_probe_read(struct ahead_probe *p, int strand, struct strand_line *line
 int ahead_probe_write(struct ahead_probe *p, int strand, const char *text);
 int ahead_probe_close(struct ahead_probe *p, int strand);
 void ahead_probe_cancel(struct ahead_probe *p, int strand);
+void ahead_probe_ready(struct ahead_probe *p, int strand);
 /* Whoever runs sleeps for a moment, with all that a park does. */
 void ahead_probe_nap(struct ahead_probe *p);
+/* One more, which never begins. 0, -errno. */
+int ahead_probe_spawn(struct ahead_probe *p);
+void ahead_probe_yield(struct ahead_probe *p);
 /* Whoever runs parks, in its step: who is next. */
 int ahead_probe_park(struct ahead_probe *p);
+int ahead_probe_finish(struct ahead_probe *p);            /* or ends; a new one is in its place */
+unsigned ahead_probe_users(const struct ahead_probe *p);  /* strands in the middle of a call */
 
 /* What the window shows. */
 size_t ahead_probe_waiting_bytes(const struct ahead_probe *p);

@@ -105,6 +105,9 @@ final class StreamMemory {
             return NOT_HERE;
         }
         long start = Memory.getLong(stream + IN_START);
+        if (start != Memory.getLong(stream + IN_SCANNED)) {
+            return NOT_HERE;      // part of it was here before: the step looks at the rest alone
+        }
         long text = Memory.getLong(stream + IN_BYTES) + start;
         int length = copyLine(text, (int) Math.min(end - start, to.length), to);
         if (length < 0) {
