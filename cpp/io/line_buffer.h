@@ -36,7 +36,7 @@ struct strand_line_buffer {
 /* limit_bytes 0: STRAND_LINE_LIMIT_BYTES. */
 void strand_line_buffer_init(struct strand_line_buffer *b, struct strand_buffer_pool *pool,
                              size_t limit_bytes);
-/* The same, of a buffer in use: holds from the next line on. */
+/* The same, of a buffer in use: holds from the next look for a line on. */
 void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_bytes);
 void strand_line_buffer_close(struct strand_line_buffer *b);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Dumps: one line a strand, and on request its stack. The holder writes them, since it alone may look at control blocks; a
- * dump that another thread asks for is written at the holder's next look outside. When the carrier
- * gives none of those for a second, the answer is that it is held, and by whom.
+ * Dumps: one line a strand, and on request its stack. The holder writes them, since it alone may
+ * look at control blocks; a dump that another thread asks for is written at the holder's next look
+ * outside. When the carrier gives none of those for a second, the answer is that it is held, and by
+ * whom.
  */
 #include <errno.h>
 #include <inttypes.h>
