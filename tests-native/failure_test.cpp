@@ -41,10 +41,11 @@ int entries_of(const char *folder)
     return count;
 }
 
-// Threads that look names up outlive the scheduler.
+// Threads that look names up outlive the scheduler. An emulator has one of its own from the start.
 Traces traces()
 {
-    while (entries_of("/proc/self/task") > 3)      // itself, . and ..
+    static const int alone = entries_of("/proc/self/task");
+    while (entries_of("/proc/self/task") > alone)
         sched_yield();
     return {failing.blocks, failing.mapped_bytes, entries_of("/proc/self/fd")};
 }
