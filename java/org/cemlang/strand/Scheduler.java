@@ -467,10 +467,10 @@ public final class Scheduler implements Executor, AutoCloseable {
             throw new IllegalStateException("run needs a platform thread");
         }
         core.beginRun();
-        carrier = Thread.currentThread();
-        ExitHook.add(this);
-        Watchdog.watch(this);
         try {
+            carrier = Thread.currentThread();
+            ExitHook.add(this);
+            Watchdog.watch(this);
             long code = Engine.CHOSEN.drive(this);
             ExitHook.goOnWithExit(this);
             return code;

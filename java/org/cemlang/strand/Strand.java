@@ -130,7 +130,8 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     /**
-     * What ended it, if that was an exception; null also while it runs.
+     * What ended it, if that was an exception; null also while it runs, and for a thread that was started
+     * inside a strand and became one by itself: its exception goes to its handler alone.
      *
      * @return the exception, or null
      */
