@@ -142,6 +142,13 @@ final class Core {
         }
     }
 
+    /** Until for a moment nobody is in there. */
+    void awaitCallers() {
+        while (users.get() > 0) {
+            Thread.onSpinWait();
+        }
+    }
+
     /** Closing twice does no harm. */
     void free() {
         int others = users.getAndUpdate(count -> count < 0 ? count : count + CLOSED);

@@ -21,9 +21,13 @@ final class Counts {
     /** @throws IllegalStateException when it is closed */
     static Scheduler.Stats stats(Core core) {
         Counts counts = new Counts();
+        int status;
         core.enterOpen();
-        int status = Native.stats(core.handle(), counts.numbers, counts.names);
-        core.leave();
+        try {
+            status = Native.stats(core.handle(), counts.numbers, counts.names);
+        } finally {
+            core.leave();
+        }
         if (status < 0) {
             throw Failure.misuse(status, "stats");
         }
@@ -43,8 +47,11 @@ final class Counts {
     private static long number(Core core, int index) {
         Counts counts = new Counts();
         if (core.enter()) {
-            Native.stats(core.handle(), counts.numbers, counts.names);
-            core.leave();
+            try {
+                Native.stats(core.handle(), counts.numbers, counts.names);
+            } finally {
+                core.leave();
+            }
         }
         return counts.numbers[index];
     }

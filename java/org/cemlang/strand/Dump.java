@@ -16,11 +16,14 @@ final class Dump {
 
     static String of(Scheduler scheduler, Core core, boolean stacks) {
         Strand caller = Engine.CHOSEN.current();
+        byte @Nullable [] bytes;
         core.enterOpen();
-        byte @Nullable [] bytes = Native.dump(
-                caller != null && caller.scheduler == scheduler ? caller.control : 0,
-                core.handle(), stacks);
-        core.leave();
+        try {
+            bytes = Native.dump(caller != null && caller.scheduler == scheduler ? caller.control : 0,
+                    core.handle(), stacks);
+        } finally {
+            core.leave();
+        }
         String text = bytes == null ? "" : new String(bytes, StandardCharsets.UTF_8);
         Strand running = scheduler.running();
         if (running != null && text.startsWith("strand: no dump: ")) {

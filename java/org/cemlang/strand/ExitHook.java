@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package org.cemlang.strand;
 
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
@@ -61,19 +63,29 @@ final class ExitHook {
     }
 
     /**
-     * By a carrier whose run is over: goes on with a strand that has called the exit and waits in it for
-     * the hooks, which may take longer than the grace period. It alone can end the process; where
-     * there is one this does not return.
+     * By a carrier whose run is over: goes on with the strands that have called the exit. The first
+     * waits in it for the hooks, which may take longer than the grace period, and it alone can end the
+     * process; the others wait for it, and look the same. Where there are such this does not return.
      */
     static void goOnWithExit(Scheduler scheduler) {
         while (begun) {
-            MountedStrand strand = StrandTable.mountedInExit(scheduler, ExitHook::inExit);
-            if (strand == null) {
+            List<MountedStrand> exiting = exiting(scheduler);
+            if (exiting.isEmpty()) {
                 return;
             }
-            strand.runBehindTheCore();
+            exiting.forEach(MountedStrand::runBehindTheCore);
             LockSupport.parkNanos(LOOK_EVERY_NS);
         }
+    }
+
+    private static List<MountedStrand> exiting(Scheduler scheduler) {
+        List<MountedStrand> exiting = new ArrayList<>();
+        StrandTable.forEach(scheduler, strand -> {
+            if (strand instanceof MountedStrand mounted && inExit(mounted.thread)) {
+                exiting.add(mounted);
+            }
+        });
+        return exiting;
     }
 
     private static void stopAll() {

@@ -158,6 +158,7 @@ public final class LineStream implements AutoCloseable {
      */
     public static LineStream of(Process process) throws IOException {
         Scheduler scheduler = Strands.scheduler();
+        ProcessPipes.check(process);     // before anything is taken
         StreamHandle in = ProcessPipes.openOutput(scheduler, process);
         try {
             return new LineStream(in, ProcessPipes.openInput(scheduler, process));

@@ -65,13 +65,37 @@ final class ProcessPipes {
         return PARTS;
     }
 
+    /** Whether both are to be had, so that a refusal takes nothing from the process. */
+    static void check(Process process) throws IOException {
+        parts();
+        outputOf(process);
+        FilterOutputStream input = inputOf(process);
+        synchronized (input) {
+            if (parts().out.get(input) instanceof FileOutputStream pipe && !pipe.getFD().valid()) {
+                throw Failure.closed("input of " + name(process));
+            }
+        }
+    }
+
+    private static FilterInputStream outputOf(Process process) throws IOException {
+        if (process.getInputStream() instanceof FilterInputStream stream) {
+            return stream;
+        }
+        throw new IOException("output of " + name(process) + ": no pipe of this process's");
+    }
+
+    private static FilterOutputStream inputOf(Process process) throws IOException {
+        if (process.getOutputStream() instanceof FilterOutputStream stream) {
+            return stream;
+        }
+        throw new IOException("input of " + name(process) + ": no pipe of this process's");
+    }
+
     /** What the process writes. */
     static StreamHandle openOutput(Scheduler scheduler, Process process) throws IOException {
         Parts parts = parts();
         String where = "output of " + name(process);
-        if (!(process.getInputStream() instanceof FilterInputStream stream)) {
-            throw new IOException(where + ": no pipe of this process's");
-        }
+        FilterInputStream stream = outputOf(process);
         synchronized (stream) {
             InputStream pipe = (InputStream) parts.in.getVolatile(stream);
             if (pipe == null) {
@@ -108,9 +132,7 @@ final class ProcessPipes {
     static StreamHandle openInput(Scheduler scheduler, Process process) throws IOException {
         Parts parts = parts();
         String where = "input of " + name(process);
-        if (!(process.getOutputStream() instanceof FilterOutputStream stream)) {
-            throw new IOException(where + ": no pipe of this process's");
-        }
+        FilterOutputStream stream = inputOf(process);
         synchronized (stream) {
             if (!(parts.out.get(stream) instanceof FileOutputStream pipe)) {
                 return StreamHandle.closed(scheduler, where + ", which has ended");

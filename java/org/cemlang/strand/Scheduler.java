@@ -63,7 +63,7 @@ public final class Scheduler implements Executor, AutoCloseable {
     private @Nullable StreamMemory memory;
     final Children children = new Children(this);
     final Recorder recorder = new Recorder(this);
-    /** By {@link #shutdownNow}. */
+    /** By {@link #shutdownNow} and {@link #close}. */
     private volatile boolean shutDown;
     final boolean hasLimit;
     /** For the watchdog and the exit hook; see {@link #setRunning}. */
@@ -303,8 +303,10 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     private void closeAlone() {
+        shutDown = true;
         stop();
         core.awaitIdle();
+        core.awaitCallers();     // a spawn that is on its way in is counted then; later ones are rejected
         if (core.isOpen() && lives() > 0) {
             Native.stop(core.handle());
             drive();
@@ -349,12 +351,18 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     private void enterToSpawn() {
-        if (shutDown) {
-            throw new RejectedExecutionException("the scheduler is shut down");
+        if (shutDown || !core.enter()) {
+            throw rejected();
         }
-        if (!core.enter()) {
-            throw new RejectedExecutionException("the scheduler is closed");
+        if (shutDown) {     // again, in there: close waits for those who are, and then for their strands
+            core.leave();
+            throw rejected();
         }
+    }
+
+    private RejectedExecutionException rejected() {
+        return new RejectedExecutionException(
+                core.isOpen() ? "the scheduler is shut down" : "the scheduler is closed");
     }
 
     /** For a control block whose strand could not be started. */
@@ -467,10 +475,10 @@ public final class Scheduler implements Executor, AutoCloseable {
             throw new IllegalStateException("run needs a platform thread");
         }
         core.beginRun();
-        carrier = Thread.currentThread();
-        ExitHook.add(this);
-        Watchdog.watch(this);
         try {
+            carrier = Thread.currentThread();
+            ExitHook.add(this);
+            Watchdog.watch(this);
             long code = Engine.CHOSEN.drive(this);
             ExitHook.goOnWithExit(this);
             return code;

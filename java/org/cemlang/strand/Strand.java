@@ -9,7 +9,6 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +31,6 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     private static final int NAME_BYTES = 32;
 
     private static final VarHandle OUTCOME;
-    private static final Supplier<@Nullable Void> NOTHING = () -> null;
 
     static {
         try {
@@ -132,7 +130,8 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     /**
-     * What ended it, if that was an exception; null also while it runs.
+     * What ended it, if that was an exception; null also while it runs, and for a thread that was started
+     * inside a strand and became one by itself: its exception goes to its handler alone.
      *
      * @return the exception, or null
      */
@@ -206,9 +205,16 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
      */
     final void tellLateEnd() {
         if (outcome instanceof CompletableFuture<?> asked && !asked.isDone()) {
-            @SuppressWarnings("unchecked")
-            CompletableFuture<@Nullable Void> late = (CompletableFuture<@Nullable Void>) asked;
-            late.completeAsync(NOTHING, Helpers.THREADS);
+            elsewhere(() -> asked.complete(null));
+        }
+    }
+
+    /** Without a thread to be had it is done here: else the carrier, or the baton, would be lost. */
+    private static void elsewhere(Runnable completing) {
+        try {
+            Helpers.THREADS.execute(completing);
+        } catch (OutOfMemoryError noThread) {
+            completing.run();
         }
     }
 
@@ -327,7 +333,7 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
         body = null;
         if (!OUTCOME.compareAndSet(this, null, thrown)) {
             CompletableFuture<?> asked = (CompletableFuture<?>) Objects.requireNonNull(outcome);
-            Helpers.THREADS.execute(() -> asked.completeExceptionally(thrown));
+            elsewhere(() -> asked.completeExceptionally(thrown));
         }
     }
 }

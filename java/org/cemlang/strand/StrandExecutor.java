@@ -18,6 +18,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.RunnableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +30,8 @@ import org.jspecify.annotations.Nullable;
 final class StrandExecutor extends AbstractExecutorService {
     private final Scheduler scheduler;
     private final Set<Task> tasks = ConcurrentHashMap.newKeySet();
+    /** How many tasks there are; the set itself knows it only roughly while some come and go. */
+    private final AtomicInteger left = new AtomicInteger();
     private final Waiters keeping = new Waiters(Native.WAITS_EXECUTOR);
     private volatile boolean shutDown;
     private final Strand keeper;
@@ -49,7 +52,7 @@ final class StrandExecutor extends AbstractExecutorService {
     }
 
     private boolean isOver() {
-        return shutDown && tasks.isEmpty();
+        return shutDown && left.get() == 0;
     }
 
     // -- tasks ------------------------------------------------------------------------------------
@@ -89,20 +92,28 @@ final class StrandExecutor extends AbstractExecutorService {
     public void execute(Runnable command) {
         Task task = new Task(Objects.requireNonNull(command, "command"));
         tasks.add(task);
+        left.incrementAndGet();
         try {
             if (shutDown) {     // looked at after the adding, as the keeper looks after the setting
                 throw new RejectedExecutionException("the executor is shut down");
             }
-            scheduler.spawn(task).end().whenComplete((nothing, failure) -> drop(task));
+            scheduler.spawn(task).end().whenComplete((nothing, failure) -> ended(task));
         } catch (Throwable refused) {
             drop(task);
             throw refused;
         }
     }
 
+    private void ended(Task task) {
+        // Not taken: no thread could be had for its strand. Whoever waits for it is to hear of that.
+        if (task.takeBack() instanceof Future<?> neverRun) {
+            neverRun.cancel(false);
+        }
+        drop(task);
+    }
+
     private void drop(Task task) {
-        tasks.remove(task);
-        if (shutDown) {
+        if (tasks.remove(task) && left.decrementAndGet() == 0 && shutDown) {
             keeping.wake();
         }
     }

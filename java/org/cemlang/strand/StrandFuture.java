@@ -26,6 +26,9 @@ final class StrandFuture extends CompletableFuture<@Nullable Void> {
 
     /** As it was completed with, not wrapped; null also while it is not. */
     static @Nullable Throwable failureOf(CompletableFuture<?> future) {
+        if (!future.isDone()) {
+            return null;     // handle would leave something on it each time that it is asked
+        }
         return future.<@Nullable Throwable>handle((nothing, failure) -> failure).getNow(null);
     }
 

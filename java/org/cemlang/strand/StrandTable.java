@@ -3,7 +3,6 @@ package org.cemlang.strand;
 
 import java.util.Arrays;
 import java.util.function.Consumer;
-import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -57,19 +56,6 @@ final class StrandTable {
             for (Strand strand : chunk) {
                 if (strand != null && strand.scheduler == scheduler) {
                     return strand;
-                }
-            }
-        }
-        return null;
-    }
-
-    /** The one whose thread is in the exit, looked for in the whole table. */
-    static @Nullable MountedStrand mountedInExit(Scheduler scheduler, Predicate<Thread> inExit) {
-        for (Strand[] chunk : chunks) {
-            for (Strand strand : chunk) {
-                if (strand instanceof MountedStrand mounted && strand.scheduler == scheduler
-                        && inExit.test(mounted.thread)) {
-                    return mounted;
                 }
             }
         }

@@ -18,13 +18,13 @@ final class Waiters {
         this.reason = reason;
     }
 
-    /** After it was brought about. */
+    /**
+     * After it was brought about. Not asked before is whether there are any: such a set counts its
+     * members only roughly while others come and go, and might forget one that waits.
+     */
     void wake() {
-        if (!waiting.isEmpty()) {
-            long caller = Strand.callerControl();
-            for (Strand strand : waiting) {
-                Native.wake(caller, strand.id);
-            }
+        for (Strand strand : waiting) {
+            Native.wake(Strand.callerControl(), strand.id);
         }
     }
 

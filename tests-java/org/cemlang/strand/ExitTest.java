@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -168,6 +169,36 @@ final class ExitTest {
     @Test
     void shouldEndThoughAHookIsSlow() throws Exception {
         assertEquals(7, ChildJvm.likeThis().run(ExitsBehindASlowHook.class.getName()).status());
+    }
+
+    /** Two strands exit, the one with the lower number last, behind such a hook. */
+    static final class ExitsTwiceBehindASlowHook {
+        public static void main(String[] words) {
+            CountDownLatch hooksAreOn = new CountDownLatch(1);
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+                hooksAreOn.countDown();
+                long endNs = System.nanoTime() + 500_000_000;
+                while (System.nanoTime() < endNs) {
+                    Thread.onSpinWait();
+                }
+            }));
+            try (Scheduler scheduler = Scheduler.open(
+                    new Scheduler.Options().grace(Duration.ofMillis(10)))) {
+                scheduler.spawn(() -> {
+                    while (hooksAreOn.getCount() > 0) {
+                        Strands.yield();
+                    }
+                    System.exit(8);
+                });
+                scheduler.spawn(() -> System.exit(7));
+                scheduler.run();
+            }
+        }
+    }
+
+    @Test
+    void shouldEndThoughTwoStrandsExit() throws Exception {
+        assertEquals(7, ChildJvm.likeThis().run(ExitsTwiceBehindASlowHook.class.getName()).status());
     }
 
     /** Exits in a strand while a hook closes what belongs to its scheduler. */

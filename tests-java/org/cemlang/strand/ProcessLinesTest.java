@@ -199,6 +199,20 @@ final class ProcessLinesTest {
     }
 
     @Test
+    void shouldTakeNothingFromAProcessThatItRefuses() {
+        try (Support.Crew crew = new Support.Crew()) {
+            crew.spawn("refused", () -> {
+                Process echo = Strands.blocking(() -> new ProcessBuilder("echo", "kept")
+                        .redirectInput(Path.of("/dev/null").toFile()).start());
+                assertThrows(IOException.class, () -> LineStream.of(echo));
+                assertEquals("kept\n", new String(Strands.blocking(
+                        echo.getInputStream()::readAllBytes)));
+            });
+            crew.run();
+        }
+    }
+
+    @Test
     void shouldFlushToAProcessWhenClosedFromOutside() throws Exception {
         Process cat = new ProcessBuilder("cat").start();
         try (Support.Crew crew = new Support.Crew()) {

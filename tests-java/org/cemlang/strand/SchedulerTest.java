@@ -10,6 +10,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.RejectedExecutionException;
@@ -402,5 +404,35 @@ final class SchedulerTest {
         assertThrows(NullPointerException.class, () -> options.grace(null));
         assertThrows(IllegalArgumentException.class,
                 () -> Scheduler.open(new Scheduler.Options().stackBytes(Long.MAX_VALUE)));
+    }
+
+    @Test
+    void shouldEndEveryStrandThatItHasTakenWhenClosed() throws Exception {
+        for (int round = 0; round < 50; round++) {
+            List<Strand> taken = new ArrayList<>();
+            Scheduler scheduler = Scheduler.open();
+            scheduler.spawn(Support.body(() -> Strands.sleep(Duration.ofDays(1))));
+            Thread carrier = new Thread(scheduler::run);
+            carrier.start();
+            while (scheduler.stats().switches() == 0) {
+                Thread.yield();
+            }
+            Thread spawner = new Thread(() -> {
+                while (taken.size() < 2_000) {
+                    try {
+                        taken.add(scheduler.spawn(() -> {}));
+                    } catch (RejectedExecutionException notNow) {
+                        if (!scheduler.isOpen()) {
+                            return;
+                        }
+                    }
+                }
+            });
+            spawner.start();
+            scheduler.close();
+            spawner.join();
+            carrier.join();
+            assertEquals(0, taken.stream().filter(strand -> !strand.isDone()).count());
+        }
     }
 }

@@ -44,6 +44,18 @@ final class StrandFutureTest {
     }
 
     @Test
+    void shouldLeaveNothingBehindWhenAskedForAFailure() {
+        try (Support.Crew crew = new Support.Crew()) {
+            Strand asked = crew.spawn("asked", () -> {});
+            CompletableFuture<?> end = asked.end();
+            assertNull(asked.failure());
+            assertEquals(0, end.getNumberOfDependents());
+            crew.run();
+            assertNull(asked.failure());
+        }
+    }
+
+    @Test
     void shouldParkAStrandInAJoinOfTheFuture() {
         StringBuilder order = new StringBuilder();
         try (Support.Crew crew = new Support.Crew()) {
