@@ -159,7 +159,7 @@ TEST_F(Threat, shouldStopWithinItsGraceThoughPeersReadNothing)
 {
     strand_scheduler_options options{};
     options.size = sizeof options;
-    options.grace_ns = MS;
+    options.grace_ns = 100 * MS;      // time for it to come as far as its close
     ASSERT_EQ(strand_scheduler_shutdown(scheduler), 0);
     ASSERT_EQ(strand_scheduler_init(&options, &scheduler), 0);
     Ends sockets = make_narrow();
