@@ -145,6 +145,8 @@ final class Core {
     /** Until for a moment nobody is in there. */
     void awaitCallers() {
         while (users.get() > 0) {
+            outside.lock();      // who has the core in place of a carrier may take long
+            outside.unlock();
             Thread.onSpinWait();
         }
     }

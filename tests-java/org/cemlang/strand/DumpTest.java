@@ -4,6 +4,7 @@ package org.cemlang.strand;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.management.ManagementFactory;
@@ -128,6 +129,8 @@ final class DumpTest {
     @ValueSource(strings = {"plain", "json"})
     void shouldListStrandsInTheJdksThreadDump(String format) throws Exception {
         onlyWhereThreadsCanBeDumped();
+        assumeFalse(ManagementFactory.getRuntimeMXBean().getInputArguments()
+                .contains("-XX:-VMContinuations"), "without continuations the JDK lists none of them");
         AtomicReference<String> dump = new AtomicReference<>();
         try (Support.Crew crew = new Support.Crew()) {
             AtomicReference<Strand> gate = new AtomicReference<>();
