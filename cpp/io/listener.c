@@ -133,7 +133,7 @@ static int try_once(struct strand *self, strand_listener *l, int64_t deadline_ns
         return wait_for_connection(self, l, deadline_ns);
     if (++l->in_a_row > CONNECTIONS_SHARE) {
         l->in_a_row = 0;
-        return strand_wait_give_way(self, "others' turn");
+        return strand_wait_give_way(self);
     }
     int status = strand_backoff_step(self, &l->backoff, &l->turn.waiting,
                                      "descriptors, to accept with", deadline_ns);

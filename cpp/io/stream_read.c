@@ -146,7 +146,7 @@ static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_
         return wait_for_input(self, in);
     if (in->refills >= STRAND_IO_SHARE) {
         in->refills = 0;
-        return strand_wait_give_way(self, "others' turn");
+        return strand_wait_give_way(self);
     }
     ssize_t count = strand_stream_receive(in, to, size);
     return count == -EAGAIN ? wait_for_input(self, in) : count;
@@ -194,7 +194,7 @@ static int take_share(struct strand *self, strand_stream *in)
     if (++in->taken <= STRAND_LINES_SHARE)
         return 0;
     in->taken = 0;
-    return strand_wait_pass_by(self, "others' turn");
+    return strand_wait_pass_by(self);
 }
 
 static __attribute__((noinline)) int read_line_slowly(struct strand *self, strand_stream *in,

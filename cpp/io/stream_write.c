@@ -137,7 +137,7 @@ static int wait_for_room(struct strand *self, strand_stream *out, size_t below)
     if (out->blocked)      /* an event or the retry will tell */
         return strand_wait_arm(self, &out->writer.waiting, "room for output", out->deadline_ns,
                                STRAND_WAIT_OUTSIDE);
-    return strand_wait_give_way(self, "room for output");
+    return strand_wait_give_way(self);
 }
 
 /* 0: `size` more bytes may be accepted. They are then taken whole, so that a line is never cut by a
@@ -149,7 +149,7 @@ static int make_room(struct strand *self, strand_stream *out, size_t size)
         return 0;
     if (out->emptyings >= STRAND_IO_SHARE) {
         out->emptyings = 0;
-        return strand_wait_give_way(self, "others' turn");
+        return strand_wait_give_way(self);
     }
     out->emptyings++;
     drain_for(self, out);

@@ -84,15 +84,14 @@ int strand_wait_arm(struct strand *self, struct strand_list *queue, const char *
     return -EAGAIN;
 }
 
-int strand_wait_give_way(struct strand *self, const char *reason)
+int strand_wait_give_way(struct strand *self)
 {
     strand_wait_done(self);
-    return meets_cancel(self) ? -ECANCELED : strand_wait_pass_by(self, reason);
+    return meets_cancel(self) ? -ECANCELED : strand_wait_pass_by(self);
 }
 
-int strand_wait_pass_by(struct strand *self, const char *reason)
+int strand_wait_pass_by(struct strand *self)
 {
-    (void)reason;      /* it is ready at once: no dump finds it parked */
     strand_wait_done(self);
     self->unpark = 1;      /* whoever parks it finds it not armed, and queues it at once */
     strand_scheduler_grant(self->scheduler, 0);      /* others are also those who wait outside */

@@ -46,10 +46,10 @@ static inline void strand_wait_done(struct strand *self)
 
 /* -EAGAIN with self at the tail of the ready queue after it parks, and a look outside before it is
  * there again: a step that has had its share gives way like this. Cancel as in arm. */
-int strand_wait_give_way(struct strand *self, const char *reason);
+int strand_wait_give_way(struct strand *self);
 
 /* The same for one who need not wait, only let others go first: a cancel is left for later. */
-int strand_wait_pass_by(struct strand *self, const char *reason);
+int strand_wait_pass_by(struct strand *self);
 
 /* Disarms the strand and makes it ready. No harm when it is not armed. */
 void strand_wait_wake(struct strand *strand);
