@@ -16,6 +16,7 @@ public final class Actors {
     private static final int MOUNTED = 500_000;
     private static final int BATON = 5_000;
     private static final int MOST = 10_000_000;
+    private static final int A_WHILE = 1_000;
 
     /** Belongs to the actor in whose mailbox it lies, until that one sends it on. */
     private static final class Message {
@@ -93,6 +94,9 @@ public final class Actors {
                 actors[spawned] = Strands.spawn(new Actor(number, mine, next));
                 spawned++;
                 next = mine;
+                if (spawned % A_WHILE == 0) {
+                    Strands.yield(); // who has much to do lets others in
+                }
             }
             next.send(new Message());
             sum = mailbox.receive().sum;

@@ -182,7 +182,7 @@ final class ProcessLinesTest {
                 Throwable thrown = assertThrows(IOException.class, () -> LineStream.of(mute));
                 assertTrue(thrown.getMessage().contains("output of process " + mute.pid()),
                         thrown.getMessage());
-                Process closed = start("cat");
+                Process closed = start("sleep", "600");    // cat would end, and that is no refusal
                 closed.getOutputStream().close();
                 thrown = assertThrows(IOException.class, () -> LineStream.of(closed));
                 assertTrue(thrown.getMessage().contains("input of process"), thrown.getMessage());
