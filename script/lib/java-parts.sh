@@ -161,6 +161,7 @@ test_mounted_refused() {
     fi
 }
 
+# Each waits most of its time, for a process or a time: side by side.
 test_all_echoes() {
     local home
     if ! logged build-echo script/echo || ! logged build-echo script/echo --native; then
@@ -168,22 +169,29 @@ test_all_echoes() {
         record echo - all detect 0 1 0 'did not build'
         return
     fi
-    test_echo - native detect "$root/script/echo" --native
+    for home in "${jdks[@]}"; do beside test_java_examples "$home"; done
+    beside test_echo - native detect "$root/script/echo" --native
     if [ -x build/ucontext/examples/echo ]; then
-        test_echo - native ucontext "$root/build/ucontext/examples/echo"
+        beside test_echo - native ucontext "$root/build/ucontext/examples/echo"
     fi
-    for home in "${jdks[@]}"; do
-        test_echo "$(jdk_version "$home")" baton detect \
-            env JAVA_HOME="$home" "$root/script/echo" --engine baton
-        test_java_chat "$home" baton
-        if [ "$(jdk_feature "$home")" -ge 21 ]; then
-            test_echo "$(jdk_version "$home")" mounted detect \
-                env JAVA_HOME="$home" "$root/script/echo" --engine mounted
-            test_java_chat "$home" mounted
-        else
-            test_mounted_refused "$home"
-        fi
-    done
+    beside test_scripts
+    gather
+}
+
+test_java_examples() { # JDK
+    local home=$1 version
+    version=$(jdk_version "$home")
+    test_echo "$version" baton detect env JAVA_HOME="$home" "$root/script/echo" --engine baton
+    test_java_chat "$home" baton
+    if [ "$(jdk_feature "$home")" -ge 21 ]; then
+        test_echo "$version" mounted detect env JAVA_HOME="$home" "$root/script/echo" --engine mounted
+        test_java_chat "$home" mounted
+    else
+        test_mounted_refused "$home"
+    fi
+}
+
+test_scripts() {
     echo "testing the scripts"
     logged scripts script/lib/check-scripts || show_log scripts
     record_closing_line scripts - - - scripts

@@ -4,21 +4,46 @@
 # the end. What was built for a run counts to it.
 
 results=$root/build/test
+rows=rows # in $results; what runs beside has its own
 
 start_results() {
     mkdir -p "$results"
-    rm -f "$results"/*.log "$results"/*.built
-    : >"$results/rows"
-    : >"$results/seconds"
+    rm -f "$results"/*.log "$results"/*.built "$results"/rows*
+    : >"$results/$rows"
     recorded_at=$SECONDS
 }
 
 # record TESTS JDK ENGINE CONTEXT PASSED FAILED SKIPPED WHY
 record() {
     local IFS=$'\t'
-    printf '%s\n' "$*" >>"$results/rows"
-    printf '%s\n' "$((SECONDS - ${recorded_at:-SECONDS}))" >>"$results/seconds"
+    printf '%s\n' "$((SECONDS - ${recorded_at:-SECONDS}))$IFS$*" >>"$results/$rows"
     recorded_at=$SECONDS
+}
+
+# beside COMMAND...: in the background, as many at once as there are cores. Its rows come into the
+# table by gather, in the order in which they were begun.
+beside() {
+    while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+    begun+=("$*")
+    (
+        rows=rows.${#begun[@]} recorded_at=$SECONDS
+        "$@"
+    ) &
+}
+begun=()
+
+gather() {
+    local i
+    wait
+    for ((i = 1; i <= ${#begun[@]}; i++)); do
+        if [ -s "$results/rows.$i" ]; then
+            cat "$results/rows.$i" >>"$results/$rows"
+        else
+            record "${begun[i - 1]}" - - - 0 1 0 'broke off'
+        fi
+    done
+    begun=() recorded_at=$SECONDS
+    rm -f "$results"/rows.*
 }
 
 # logged NAME COMMAND...: its output into build/test/NAME.log.
@@ -105,17 +130,17 @@ record_closing_line() {
 # The table, its sum, and 1 when something failed or nothing passed.
 print_results() {
     echo
-    paste "$results/seconds" "$results/rows" | awk -F '\t' '
+    awk -F '\t' -v seconds="$SECONDS" '
         BEGIN {
             form = "%-8s %-12s %-8s %-9s %6s %6s %7s %5s  %s\n"
             printf form, "tests", "JDK", "engine", "context", "passed", "failed", "skipped", "s", "why"
         }
         NF > 1 {
             printf form, $2, $3, $4, $5, $6, $7, $8, $1, $9
-            passed += $6; failed += $7; skipped += $8; seconds += $1
+            passed += $6; failed += $7; skipped += $8
         }
         END {
             printf "\n%d passed, %d failed, %d skipped in %d s\n", passed, failed, skipped, seconds
             exit failed > 0 || passed == 0
-        }'
+        }' "$results/$rows"
 }

@@ -4,7 +4,7 @@
 
 #include "soak.h"
 
-enum { MOST_SAMPLES = 64, FIELDS = 4 };
+enum { MOST_SAMPLES = 2 * SAMPLES, FIELDS = 4 };
 
 static const char *const side_names[SIDES] = {"server", "clients"};
 static const char *const field_names[FIELDS] = {"descriptors", "memory KiB", "mappings", "ids"};
@@ -68,14 +68,19 @@ void take_sample(enum side side, double seconds, const struct holding *now)
     };
 }
 
-/* By least squares over the second half, a minute. */
+/* Memory is a saw, of buffers and stacks that are given back some time after their last use: a leak
+ * raises its low points. So by least squares over the least of each portion of the second half, a
+ * minute. */
 static double slope(enum side side, int field)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
-    for (int i = sides[side].count / 2; i < sides[side].count; i++) {
-        const struct sample *s = &sides[side].samples[i];
-        double value = s->values[field], minutes = s->seconds / 60;
-        n++, x += minutes, y += value, xx += minutes * minutes, xy += minutes * value;
+    int half = sides[side].count / 2, samples = half / PORTIONS;
+    for (int first = half; first + samples <= sides[side].count; first += samples) {
+        const struct sample *in = &sides[side].samples[first];
+        double least = in->values[field], minutes = in[samples / 2].seconds / 60;
+        for (int i = 1; i < samples; i++)
+            least = in[i].values[field] < least ? in[i].values[field] : least;
+        n++, x += minutes, y += least, xx += minutes * minutes, xy += minutes * least;
     }
     double spread = n * xx - x * x;
     return spread > 0 ? (n * xy - x * y) / spread : 0;

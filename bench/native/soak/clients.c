@@ -8,7 +8,7 @@
 
 #include "soak.h"
 
-enum { MOST_TEXT = 3000, BURST = 16, SAMPLES = 10, CROWD = 1000 };
+enum { MOST_TEXT = 3000, BURST = 16, TOLD = 12, CROWD = 1000 };
 
 struct client {
     uint32_t number;
@@ -186,7 +186,7 @@ static bool server_serves(long least, long most, struct holding *now)
     return false;
 }
 
-static void sample(void)
+static void sample(bool told)
 {
     double seconds = (double)(strand_now_ns() - began_ns) / (double)SECOND;
     struct holding server, own;
@@ -194,6 +194,8 @@ static void sample(void)
     hold_now(&own);
     take_sample(SERVER, seconds, &server);
     take_sample(CLIENTS, seconds, &own);
+    if (!told)
+        return;
     printf("%7.1f s  %u connected  %llu lines  %llu connections made  %ld and %ld rounds  "
            "server %ld descriptors %ld KiB %ld mappings %ld ids  clients %ld %ld %ld %ld\n",
            seconds, running, (unsigned long long)lines, (unsigned long long)connections_made,
@@ -307,7 +309,7 @@ unsigned soak_run(struct soak *what)
     begin_clients();
     for (int i = 1; i <= 2 * SAMPLES; i++) {
         strand_sleep_until(began_ns + soak->duration_ns / (4 * SAMPLES) * (2 * i - 1));
-        sample();
+        sample(i % TOLD == 0);
         if (i == SAMPLES)
             kill_a_crowd();
     }

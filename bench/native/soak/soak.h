@@ -57,6 +57,8 @@ void be_crowd(void *words);
 
 /* -- account.c -- */
 enum side { SERVER, CLIENTS, SIDES };
+/* In each half of the time; the portions are what the second is judged by. */
+enum { PORTIONS = 5, SAMPLES = PORTIONS * 24 };
 void hold_now(struct holding *now);
 void take_sample(enum side side, double seconds, const struct holding *now);
 /* How each moved over the second half; what of it is not flat. */

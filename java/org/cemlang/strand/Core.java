@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <pre>
  *   enter .. leave          calls that any thread may make; it is not freed meanwhile
- *   beginRun .. endRun      the carrier, one at a time
+ *   tryBeginRun .. endRun   the carrier, one at a time
  *   whileIdle, make         in place of a carrier, one at a time
  *   free                    nobody comes in any more; gone when the last one is out
  * </pre>
@@ -96,19 +96,22 @@ final class Core {
 
     // -- the carrier ------------------------------------------------------------------------------
 
-    void beginRun() {
+    /** False: another thread runs it. */
+    boolean tryBeginRun() {
         enterOpen();
+        boolean begun = false;
         outside.lock();
         try {
-            int status = Native.enter(handle);
-            if (status < 0) {
-                leave();
-                throw new IllegalStateException(status == Errno.BUSY
-                        ? "this scheduler runs already" : "run: " + Errno.text(status));
+            begun = take("run");
+            if (begun) {
+                idle = new CountDownLatch(1);
             }
-            idle = new CountDownLatch(1);
+            return begun;
         } finally {
             outside.unlock();
+            if (!begun) {
+                leave();
+            }
         }
     }
 

@@ -19,7 +19,7 @@ final class Counts {
     private Counts() {}
 
     /** @throws IllegalStateException when it is closed */
-    static Scheduler.Stats stats(Core core) {
+    static Scheduler.Stats stats(Core core, Scheduler.CarrierHolds holds) {
         Counts counts = new Counts();
         int status;
         core.enterOpen();
@@ -31,7 +31,7 @@ final class Counts {
         if (status < 0) {
             throw Failure.misuse(status, "stats");
         }
-        return counts.stats();
+        return counts.stats(holds);
     }
 
     /** Strands now; 0 once closed. */
@@ -56,11 +56,11 @@ final class Counts {
         return counts.numbers[index];
     }
 
-    private Scheduler.Stats stats() {
+    private Scheduler.Stats stats(Scheduler.CarrierHolds holds) {
         long[] n = numbers;
         return new Scheduler.Stats(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9],
                 n[10], n[11], n[12], n[13], n[14], n[15], n[16], n[17], n[18], n[19], n[20], n[21],
-                n[22], stackClasses(), names[0], names[1], names[2]);
+                n[22], stackClasses(), names[0], names[1], names[2], holds.count(), holds.lastBy());
     }
 
     private List<Scheduler.StackClass> stackClasses() {

@@ -72,6 +72,8 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** The carrier's place to wait for the baton, of each run; baton engine. */
     ParkingSlot carrierSlot = new ParkingSlot(Thread.currentThread());
 
+    private volatile CarrierHolds carrierHolds = new CarrierHolds(0, "");
+
     private @Nullable LineStream input;
     private @Nullable LineStream output;
 
@@ -257,7 +259,7 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @throws IllegalStateException when it is closed
      */
     public Stats stats() {
-        return Counts.stats(core);
+        return Counts.stats(core, carrierHolds);
     }
 
     /**
@@ -307,9 +309,16 @@ public final class Scheduler implements Executor, AutoCloseable {
         stop();
         core.awaitIdle();
         core.awaitCallers();     // a spawn that is on its way in is counted then; later ones are rejected
-        if (core.isOpen() && lives() > 0) {
-            Native.stop(core.handle());
-            drive();
+        boolean driven = false;
+        while (!driven && core.isOpen() && lives() > 0) {
+            checkMayDrive();
+            driven = core.tryBeginRun();
+            if (driven) {
+                Native.stop(core.handle());
+                driveBegun();
+            } else {             // a run that began just now ends them, or leaves some to us
+                core.awaitIdle();
+            }
         }
         core.free();
     }
@@ -324,6 +333,14 @@ public final class Scheduler implements Executor, AutoCloseable {
     /** For its strands, whose turns keep it. */
     long handle() {
         return core.handle();
+    }
+
+    /** How often a strand held the carrier for too long, and who was the last. */
+    record CarrierHolds(long count, String lastBy) {}
+
+    /** By the watchdog's thread alone. */
+    void countCarrierHold(Strand by) {
+        carrierHolds = new CarrierHolds(carrierHolds.count() + 1, by.name());
     }
 
     /** Who has a turn, null between turns. Released only: each switch makes two. */
@@ -468,13 +485,23 @@ public final class Scheduler implements Executor, AutoCloseable {
     }
 
     private long drive() {
+        checkMayDrive();
+        if (!core.tryBeginRun()) {
+            throw new IllegalStateException("this scheduler runs already");
+        }
+        return driveBegun();
+    }
+
+    private static void checkMayDrive() {
         if (Engine.CHOSEN.current() != null) {
             throw new IllegalStateException("run inside a strand");
         }
         if (Engine.isVirtual(Thread.currentThread())) {
             throw new IllegalStateException("run needs a platform thread");
         }
-        core.beginRun();
+    }
+
+    private long driveBegun() {
         try {
             carrier = Thread.currentThread();
             ExitHook.add(this);
@@ -605,6 +632,9 @@ public final class Scheduler implements Executor, AutoCloseable {
      * @param context how native strands are switched: "asm", "ucontext"
      * @param loop how descriptors are watched: "epoll" or "kqueue"
      * @param guards how stacks are guarded: "lightweight", "mprotect", "none"
+     * @param carrierHolds times the watchdog found that a strand had held the carrier for a second while
+     *     there were others
+     * @param carrierHolder the last one's name; "" if there was none
      */
     public record Stats(
             long live, long ready, long parked, long spawned, long finished, long switches,
@@ -612,7 +642,8 @@ public final class Scheduler implements Executor, AutoCloseable {
             long stacksPooled, long stackBytesReserved, long linesIn, long linesOut, long bytesIn,
             long bytesOut, long overlongLines, long acceptBackoffs, long pinnedWaits,
             long segmentsLinked, long segmentsFreed, long stackBytesResident,
-            List<StackClass> stackClasses, String context, String loop, String guards) {}
+            List<StackClass> stackClasses, String context, String loop, String guards,
+            long carrierHolds, String carrierHolder) {}
 
     /**
      * Stacks of native strands of one class.

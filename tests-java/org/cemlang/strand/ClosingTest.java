@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -315,5 +316,36 @@ final class ClosingTest {
 
     private static void assertThrowsNothing(Support.Body body) {
         Support.body(body).run();
+    }
+
+    /** The run ends what is left, or the closing does; whoever comes second is not in the way. */
+    @Test
+    void shouldCloseBesideARunThatJustBegins() throws Exception {
+        for (int i = 0; i < 1_000; i++) {
+            Scheduler scheduler = Scheduler.open();
+            Strand strand = scheduler.spawn(() -> {
+                try {
+                    Strands.sleep(Duration.ofDays(1));
+                } catch (CancellationException | InterruptedException ended) {
+                    // As it should be.
+                }
+            });
+            CyclicBarrier both = new CyclicBarrier(2);
+            Thread runner = new Thread(() -> {
+                try {
+                    both.await();
+                    scheduler.run();
+                } catch (IllegalStateException closed) {
+                    // It came too late.
+                } catch (Exception e) {
+                    throw new AssertionError(e);
+                }
+            });
+            runner.start();
+            both.await();
+            scheduler.close();
+            runner.join();
+            assertTrue(strand.isDone());
+        }
     }
 }

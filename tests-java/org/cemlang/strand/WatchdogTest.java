@@ -59,6 +59,8 @@ final class WatchdogTest {
             crew.spawn("culprit", culprit);
             crew.spawn("victim", () -> ran.set(true));
             crew.run();
+            assertEquals("culprit", crew.scheduler.stats().carrierHolder());
+            assertEquals(1, crew.scheduler.stats().carrierHolds());
         }
         assertTrue(ran.get());
         return said;
