@@ -21,16 +21,10 @@ void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_byt
         b->limit = SIZE_MAX / 4;
 }
 
-static void release(struct strand_line_buffer *b)
-{
-    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
-    b->bytes = NULL;
-    b->capacity = b->start = b->scanned = b->end = 0;
-}
-
 void strand_line_buffer_close(struct strand_line_buffer *b)
 {
-    release(b);
+    b->start = b->end;
+    strand_line_buffer_rest(b);
 }
 
 static void drop_all(struct strand_line_buffer *b)
@@ -73,7 +67,7 @@ static int next_unended(struct strand_line_buffer *b, struct strand_line *line)
     return 1;
 }
 
-int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line)
+int strand_line_buffer_next_slowly(struct strand_line_buffer *b, struct strand_line *line)
 {
     if (b->skipping && !skip_to_newline(b))
         return b->ended ? 0 : -EAGAIN;
@@ -125,7 +119,7 @@ static int move_to(struct strand_line_buffer *b, size_t capacity)
     return 0;
 }
 
-int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size)
+int strand_line_buffer_more_room(struct strand_line_buffer *b, char **to, size_t *size)
 {
     size_t length = b->end - b->start;
     if (length == 0)
@@ -150,21 +144,14 @@ int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *siz
     return 0;
 }
 
-void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count)
-{
-    b->end += count;
-}
-
 void strand_line_buffer_end(struct strand_line_buffer *b)
 {
     b->ended = true;
 }
 
-void strand_line_buffer_rest(struct strand_line_buffer *b)
+void strand_line_buffer_shrink(struct strand_line_buffer *b)
 {
     size_t length = b->end - b->start;
-    if (length == 0)
-        release(b);
-    else if (length < REST_BYTES && b->capacity >= STRAND_BUFFER_BYTES)
+    if (length < REST_BYTES && b->capacity >= STRAND_BUFFER_BYTES)
         (void)move_to(b, length);     /* no memory for the small one: the large one stays */
 }

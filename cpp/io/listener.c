@@ -41,6 +41,8 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
         strand_wait_wake_all(&l->turn.waiting);
 }
 
+static const struct strand_loop_calls loop_calls = {.ready = ready};
+
 static int create(strand_scheduler *s, const struct strand_address *address, int backlog,
                   strand_listener **out)
 {
@@ -58,7 +60,7 @@ static int create(strand_scheduler *s, const struct strand_address *address, int
     l->io = strand_io_of(s);
     l->readable = true;
     strand_turn_init(&l->turn);
-    strand_loop_watch_init(&l->watch, l->fd, ready);
+    strand_loop_watch_init(&l->watch, l->fd, &loop_calls);
     strand_list_append(&l->io->listeners, &l->link);
     *out = l;
     return 0;

@@ -6,6 +6,7 @@
 #ifndef STRAND_IO_OUT_BUFFER_H
 #define STRAND_IO_OUT_BUFFER_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -20,7 +21,12 @@ struct strand_out_buffer {
 };
 
 void strand_out_buffer_init(struct strand_out_buffer *b, struct strand_buffer_pool *pool);
-void strand_out_buffer_close(struct strand_out_buffer *b);
+static inline void strand_out_buffer_close(struct strand_out_buffer *b)
+{
+    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
+    b->bytes = NULL;
+    b->capacity = b->start = b->end = 0;
+}
 
 static inline size_t strand_out_buffer_length(const struct strand_out_buffer *b)
 {
@@ -31,7 +37,15 @@ static inline size_t strand_out_buffer_length(const struct strand_out_buffer *b)
 int strand_out_buffer_grow(struct strand_out_buffer *b, size_t size);
 static inline int strand_out_buffer_reserve(struct strand_out_buffer *b, size_t size)
 {
-    return b->capacity - b->end >= size ? 0 : strand_out_buffer_grow(b, size);
+    if (b->capacity - b->end >= size)
+        return 0;
+    if (b->bytes || size > STRAND_BUFFER_BYTES)
+        return strand_out_buffer_grow(b, size);
+    b->bytes = strand_buffer_take(b->pool, STRAND_BUFFER_BYTES);
+    if (!b->bytes)
+        return -ENOMEM;
+    b->capacity = STRAND_BUFFER_BYTES;
+    return 0;
 }
 
 /* Into room that was reserved. */
@@ -58,6 +72,11 @@ static inline bool strand_out_buffer_put(struct strand_out_buffer *b, const void
 }
 
 /* The first count bytes are with the kernel (or lost). */
-void strand_out_buffer_sent(struct strand_out_buffer *b, size_t count);
+static inline void strand_out_buffer_sent(struct strand_out_buffer *b, size_t count)
+{
+    b->start += count;
+    if (b->start == b->end)
+        strand_out_buffer_close(b);
+}
 
 #endif

@@ -57,6 +57,17 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
         go_on_writing(s);
 }
 
+/* The first reader's wait, and where that lies in its block, the block. */
+static void fetch(const struct strand_loop_watch *watch)
+{
+    const strand_stream *s = CONTAINER_OF(watch, strand_stream, watch);
+    uintptr_t link = (uintptr_t)s->reader.waiting.head.next;
+    __builtin_prefetch((const void *)link);
+    __builtin_prefetch((const void *)(link - offsetof(struct strand, wait.link)));
+}
+
+static const struct strand_loop_calls loop_calls = {ready, fetch};
+
 int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
                         const struct strand_stream_options *options, strand_stream **out)
 {
@@ -75,7 +86,7 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
     stream->readable = 1;
     stream->retry.place = SIZE_MAX;
     stream->retry.fire = retry_writing;
-    strand_loop_watch_init(&stream->watch, d->fd, ready);
+    strand_loop_watch_init(&stream->watch, d->fd, &loop_calls);
     strand_turn_init(&stream->reader);
     strand_turn_init(&stream->writer);
     strand_line_buffer_init(&stream->lines, &io->buffers, options ? options->max_line_bytes : 0);
@@ -128,7 +139,7 @@ static int add_to_loop(strand_stream *s)
     s->watch_fd = strand_socket_duplicate(s->descriptor.fd);
     if (s->watch_fd < 0)
         return s->watch_fd;
-    strand_loop_watch_init(&s->watch, s->watch_fd, ready);
+    strand_loop_watch_init(&s->watch, s->watch_fd, &loop_calls);
     return strand_loop_add(s->io->scheduler->loop, &s->watch);
 }
 

@@ -54,7 +54,7 @@ static inline void strand_loop_call(struct strand_loop *loop, struct strand_loop
         events &= entry->asked;
         strand_loop_remove(loop, watch);
     }
-    watch->ready(watch, events);
+    watch->calls->ready(watch, events);
 }
 
 #endif

@@ -11,9 +11,9 @@
 enum { FIRST_CAPACITY = 64 };
 
 void strand_loop_watch_init(struct strand_loop_watch *watch, int fd,
-                            void (*ready)(struct strand_loop_watch *, unsigned))
+                            const struct strand_loop_calls *calls)
 {
-    watch->ready = ready;
+    watch->calls = calls;
     watch->fd = fd;
     watch->slot = UINT32_MAX;
 }

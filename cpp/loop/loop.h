@@ -21,9 +21,19 @@ enum strand_loop_events {
 };
 
 struct strand_loop;
+struct strand_loop_watch;
+
+/* What the owners of a kind of watch do. */
+struct strand_loop_calls {
+    void (*ready)(struct strand_loop_watch *watch, unsigned events);
+    /* Brings into the cache what `ready` will touch, beyond the watch and STRAND_LOOP_FETCH_BYTES from
+     * it on: those have come when it is called. NULL: nothing. */
+    void (*fetch)(const struct strand_loop_watch *watch);
+};
+enum { STRAND_LOOP_FETCH_BYTES = 128 };
 
 struct strand_loop_watch {
-    void (*ready)(struct strand_loop_watch *watch, unsigned events);
+    const struct strand_loop_calls *calls;
     int fd;
     uint32_t slot;        /* in the loop's table; UINT32_MAX while not watched */
 };
@@ -34,7 +44,7 @@ int strand_loop_create(struct strand_loop **out);
 void strand_loop_destroy(struct strand_loop *loop);
 
 void strand_loop_watch_init(struct strand_loop_watch *watch, int fd,
-                            void (*ready)(struct strand_loop_watch *, unsigned));
+                            const struct strand_loop_calls *calls);
 static inline bool strand_loop_watched(const struct strand_loop_watch *watch)
 {
     return watch->slot != UINT32_MAX;
@@ -43,7 +53,7 @@ static inline bool strand_loop_watched(const struct strand_loop_watch *watch)
 /* Watches watch->fd for reading and writing (see also strand_loop_tells_urgent), edge triggered.
  * -EPERM for what is always ready (a regular file), -EEXIST when this descriptor is watched already, -ENOMEM, -ENOSPC. */
 int strand_loop_add(struct strand_loop *loop, struct strand_loop_watch *watch);
-/* As add, for the given events only, once; watch->ready then finds it removed. */
+/* As add, for the given events only, once; `ready` then finds it removed. */
 int strand_loop_add_once(struct strand_loop *loop, struct strand_loop_watch *watch,
                          unsigned events);
 /* Before the descriptor is closed. Events of the running batch that belong to it are dropped. No

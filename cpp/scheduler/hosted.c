@@ -251,7 +251,7 @@ int strand_hosted_pass(strand_scheduler *s, struct strand *previous,
     struct strand *first = strand_ready_first(&s->ready);
     if (!first || first->kind != STRAND_HOSTED || strand_scheduler_budget_spent(s))
         return 1;
-    strand_ready_drop_first(&s->ready);
+    strand_ready_drop_first(&s->ready, s->woken_outside);
     strand_become(first, STRAND_RUNNING);
     (void)begin_turn(s, first);
     *next = first;

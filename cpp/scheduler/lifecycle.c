@@ -52,12 +52,14 @@ static void inbox_ready(struct strand_loop_watch *watch, unsigned events)
     strand_wakefd_drain(&CONTAINER_OF(watch, struct strand_inbox, watch)->wakefd);
 }
 
+static const struct strand_loop_calls inbox_calls = {.ready = inbox_ready};
+
 static int open_inbox(strand_scheduler *s)
 {
     int status = strand_wakefd_create(&s->inbox.wakefd);
     if (status < 0)
         return status;
-    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd.fd, inbox_ready);
+    strand_loop_watch_init(&s->inbox.watch, s->inbox.wakefd.fd, &inbox_calls);
     status = strand_loop_add(s->loop, &s->inbox.watch);
     if (status < 0)
         strand_wakefd_close(&s->inbox.wakefd);

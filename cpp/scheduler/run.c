@@ -97,7 +97,10 @@ static int64_t time_to_wait_ns(strand_scheduler *s, bool sweeps)
 static void poll_loop(strand_scheduler *s, int64_t timeout_ns)
 {
     strand_counter_add(&s->polls, 1);
-    strand_loop_poll(s->loop, timeout_ns);
+    if (strand_loop_poll(s->loop, timeout_ns) > 1)
+        s->woken_outside = true;
+    else if (timeout_ns != 0)      /* nothing was ready before */
+        s->woken_outside = false;
     s->now_ns = strand_clock_now_ns();
 }
 
@@ -186,7 +189,7 @@ int strand_scheduler_turn(strand_scheduler *s, struct strand **hosted)
                 return status;
             continue;
         }
-        strand_ready_drop_first(&s->ready);
+        strand_ready_drop_first(&s->ready, s->woken_outside);
         if (next->kind != STRAND_HOSTED) {
             if (!s->overflow.armed)
                 strand_overflow_arm(s);

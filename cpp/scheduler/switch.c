@@ -75,7 +75,7 @@ static inline struct strand *next_directly(const strand_scheduler *s)
 
 static inline void take(strand_scheduler *s, struct strand *next)
 {
-    strand_ready_drop_first(&s->ready);
+    strand_ready_drop_first(&s->ready, s->woken_outside);
     strand_move(next, STRAND_READY, STRAND_RUNNING);
 }
 

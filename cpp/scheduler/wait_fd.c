@@ -19,10 +19,12 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
     strand_wait_wake(wait->strand);
 }
 
+static const struct strand_loop_calls loop_calls = {.ready = ready};
+
 void strand_fd_wait_init(struct strand_fd_wait *wait, struct strand *self, int fd, unsigned events)
 {
     *wait = (struct strand_fd_wait){.strand = self, .fd = fd, .own_fd = -1, .events = events};
-    strand_loop_watch_init(&wait->watch, fd, ready);
+    strand_loop_watch_init(&wait->watch, fd, &loop_calls);
 }
 
 /* The events that are ready now; 0 none; -EBADF. */
@@ -58,7 +60,7 @@ static int watch_once(struct strand_fd_wait *wait)
         if (wait->own_fd < 0)
             return -errno;
     }
-    strand_loop_watch_init(&wait->watch, wait->own_fd, ready);
+    strand_loop_watch_init(&wait->watch, wait->own_fd, &loop_calls);
     return strand_loop_add_once(loop, &wait->watch, loop_events(wait->events));
 }
 

@@ -24,14 +24,19 @@ struct Watch {
 
     explicit Watch(int fd)
     {
-        strand_loop_watch_init(&watch, fd, [](strand_loop_watch *ready, unsigned events) {
-            Watch *self = reinterpret_cast<Watch *>(ready);
-            self->calls++;
-            self->events = events;
-            if (self->called)
-                self->called(events);
-        });
+        strand_loop_watch_init(&watch, fd, &loop_calls);
     }
+
+private:
+    static void ready(strand_loop_watch *watch, unsigned events)
+    {
+        Watch *self = reinterpret_cast<Watch *>(watch);
+        self->calls++;
+        self->events = events;
+        if (self->called)
+            self->called(events);
+    }
+    static constexpr strand_loop_calls loop_calls = {ready, nullptr};
 };
 
 struct Loop : testing::Test {
