@@ -292,4 +292,33 @@ TEST_F(LoopEvents, shouldReportAThousandDescriptorsInOnePoll)
     EXPECT_EQ(told, count);
 }
 
+TEST_F(LoopEvents, shouldFetchOfALongBatchOnlyWhatIsStillWatched)
+{
+    constexpr int count = 24, gone = 5;
+    std::unique_ptr<Watch> watches[count];
+    int ends[count], right_of[count];
+    for (int i = 0; i < count; i++) {
+        open_pipe(&ends[i], &right_of[i]);
+        put(right_of[i]);
+        watches[i] = std::make_unique<Watch>(ends[i]);
+        ASSERT_EQ(strand_loop_add(loop, &watches[i]->watch), 0);
+    }
+    watches[1]->called = [&](unsigned) {
+        strand_loop_remove(loop, &watches[gone]->watch);
+        watches[gone].reset();
+    };
+    EXPECT_EQ(strand_loop_poll(loop, 0), count - 1);
+    int fetched = 0;
+    for (int i = 0; i < count; i++) {
+        if (i != gone) {
+            EXPECT_EQ(watches[i]->calls, 1) << i;
+            fetched += watches[i]->fetched;
+            strand_loop_remove(loop, &watches[i]->watch);
+        }
+        close(ends[i]);
+        close(right_of[i]);
+    }
+    EXPECT_EQ(fetched > 0, std::string(strand_loop_name) == "epoll");
+}
+
 }   // namespace

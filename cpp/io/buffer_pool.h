@@ -44,7 +44,7 @@ static inline char *strand_buffer_take(struct strand_buffer_pool *pool, size_t c
 static inline void strand_buffer_give_back(struct strand_buffer_pool *pool, char *bytes,
                                            size_t capacity)
 {
-    if (!bytes || capacity != STRAND_BUFFER_BYTES || pool->count >= STRAND_SPARE_BUFFERS) {
+    if (!bytes || capacity != STRAND_BUFFER_BYTES || pool->count + 1 > STRAND_SPARE_BUFFERS) {
         free(bytes);
         return;
     }

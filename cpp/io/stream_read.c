@@ -91,8 +91,9 @@ static int pause_reading(struct strand *self, strand_stream *in)
 {
     in->readable = 1;
     strand_backoff_begin(&in->read_backoff);
-    return strand_backoff_step(self, &in->read_backoff, &in->reader.waiting, "input, unwatched",
-                               in->deadline_ns);
+    int status = strand_backoff_step(self, &in->read_backoff, &in->reader.waiting,
+                                     "input, unwatched", in->deadline_ns);
+    return status ? status : strand_wait_give_way(self);      /* it is over already */
 }
 
 static int wait_for_input(struct strand *self, strand_stream *in)
@@ -242,6 +243,7 @@ static bool has_nothing(const struct strand *self, const strand_stream *in)
 static __attribute__((noinline)) int wait_for_next_line(struct strand *self, strand_stream *in)
 {
     in->line_kept = 0;
+    strand_link_remove(&in->held);
     int status = wait_for_input(self, in);
     in->wants_line = status == -EAGAIN;
     return (int)leave(self, in, status);

@@ -26,8 +26,8 @@ struct strand_loop_watch;
 /* What the owners of a kind of watch do. */
 struct strand_loop_calls {
     void (*ready)(struct strand_loop_watch *watch, unsigned events);
-    /* Brings into the cache what `ready` will touch, beyond the watch and STRAND_LOOP_FETCH_BYTES from
-     * it on: those have come when it is called. NULL: nothing. */
+    /* Brings into the cache what `ready` will touch beyond STRAND_LOOP_FETCH_BYTES from the watch
+     * on, which have come when it is called; epoll's loop does. NULL: nothing. */
     void (*fetch)(const struct strand_loop_watch *watch);
 };
 enum { STRAND_LOOP_FETCH_BYTES = 128 };

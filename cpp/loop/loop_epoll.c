@@ -147,16 +147,16 @@ static const struct strand_loop_watch *watch_of(const struct epoll_loop *self, i
     return self->loop.table[(uint32_t)self->batch[i].data.u64].watch;
 }
 
-/* While an event of a long batch is served what later ones need comes into the cache: the entry, what
- * it points to, and then what that points to. */
+/* While an event of a long batch is served what later ones need comes into the cache: the entry,
+ * what it points to, and then what that points to. */
 static inline void fetch_ahead(const struct epoll_loop *self, int i, int events)
 {
     if (i + FETCH_ENTRY >= events)
         return;
     __builtin_prefetch(&self->loop.table[(uint32_t)self->batch[i + FETCH_ENTRY].data.u64]);
-    const char *far = (const char *)watch_of(self, i + FETCH_WATCH);
+    uintptr_t far = (uintptr_t)watch_of(self, i + FETCH_WATCH);
     for (int at = 0; at < STRAND_LOOP_FETCH_BYTES; at += 64)
-        __builtin_prefetch(far + at);
+        __builtin_prefetch((const void *)(far + (uintptr_t)at));
     const struct strand_loop_watch *near = watch_of(self, i + FETCH_BEYOND);
     if (near && near->calls->fetch)
         near->calls->fetch(near);

@@ -64,15 +64,16 @@ strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64
     __builtin_prefetch((const void *)(sp + 64));
 }
 
-static inline __attribute__((always_inline)) void strand_fetch(const void *from, size_t bytes)
+/* From NULL, or from what has gone, in vain. */
+static inline __attribute__((always_inline)) void strand_fetch(uintptr_t from, size_t bytes)
 {
     for (size_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch((const char *)from + at);
+        __builtin_prefetch((const void *)(from + at));
 }
 
-/* The same for strands that wait in operations: what one does between two waits takes long, and most
- * of it is the kernel's, which has then filled the nearest caches. So it is the next one's turn to be
- * fetched, with what it waited in, and the block of the one behind it. */
+/* The same for strands that wait in operations: what one does between two waits takes long, and
+ * most of it is the kernel's, which has then filled the nearest caches. So the next one is fetched,
+ * with what it waited in, and the block of the one behind it. */
 enum { STRAND_FETCH_OPERATION_BYTES = 256, STRAND_FETCH_BELOW_BYTES = 320,
        STRAND_FETCH_ABOVE_BYTES = 256, STRAND_FETCH_CONTROL_BYTES = 128 };
 
@@ -82,13 +83,13 @@ strand_ready_fetch_next(const struct strand_ready_queue *queue, uint64_t head, u
     if (head + 2 >= tail)
         return;
     const struct strand *next = queue->ring[(head + 1) & queue->mask];
-    strand_fetch(next->operation, STRAND_FETCH_OPERATION_BYTES);
+    strand_fetch((uintptr_t)next->operation, STRAND_FETCH_OPERATION_BYTES);
     if (next->kind == STRAND_HOSTED)
-        strand_fetch(next->more, STRAND_FETCH_CONTROL_BYTES);
+        strand_fetch((uintptr_t)next->more, STRAND_FETCH_CONTROL_BYTES);
     else
-        strand_fetch((const char *)strand_context_sp(&next->context) - STRAND_FETCH_BELOW_BYTES,
+        strand_fetch((uintptr_t)strand_context_sp(&next->context) - STRAND_FETCH_BELOW_BYTES,
                      STRAND_FETCH_BELOW_BYTES + STRAND_FETCH_ABOVE_BYTES);
-    strand_fetch(queue->ring[(head + 2) & queue->mask], STRAND_FETCH_CONTROL_BYTES);
+    strand_fetch((uintptr_t)queue->ring[(head + 2) & queue->mask], STRAND_FETCH_CONTROL_BYTES);
 }
 
 /* Takes the first, which there is; woken_outside: the next ones waited in operations. */

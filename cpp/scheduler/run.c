@@ -145,6 +145,8 @@ int strand_scheduler_look_outside(strand_scheduler *s)
     if (strand_ready_first(&s->ready)) {
         if (has_outside(s))
             poll_loop(s, 0);
+        else
+            s->woken_outside = false;
     } else if (over(s)) {
         return 0;
     } else if (deadlocked(s) && !s->stop_deadline_ns) {

@@ -62,7 +62,7 @@ struct strand_scheduler {
     struct strand *current;                    /* NULL on the carrier itself */
     uint64_t look_at;                          /* ready.head at which to look outside */
     unsigned flush_due;                        /* io has output, or a line, to look at on a park */
-    bool woken_outside;                        /* the ready were, most of them, by the last poll */
+    bool woken_outside;                        /* several of the ready were, by a poll */
     int *errno_place;                          /* of the carrier's thread: strands keep their own */
     struct strand_context carrier;             /* where run's own frames wait while a strand runs */
     struct strand_sanitizer carrier_sanitizer;

@@ -76,8 +76,7 @@ test_all_java() {
         mounted=yes
         test_collected "$home" mounted asm G1
         test_collected "$home" mounted ucontext Z
-        test_collected "$home" baton asm Serial
-        test_collected "$home" baton ucontext Parallel
+        test_collected "$home" baton ucontext Serial
         test_collected "$home" auto asm Shenandoah \
             '-XX:+UnlockExperimentalVMOptions -XX:-VMContinuations' ', without continuations'
     done
@@ -124,7 +123,7 @@ require_jdks() {
 # test_echo JDK ENGINE CONTEXT COMMAND...
 test_echo() {
     local version=$1 engine=$2 context=$3 log
-    log=echo-$version-$engine-$context
+    log=echo-$version-$engine-$context${rows#rows}
     shift 3
     echo "testing the echo $version $engine $context"
     logged "$log" "$root/script/lib/check-echo" "$@" || show_log "$log"
@@ -134,7 +133,7 @@ test_echo() {
 # test_chat JDK ENGINE COMMAND...
 test_chat() {
     local version=$1 engine=$2 log
-    log=chat-$version-$engine
+    log=chat-$version-$engine${rows#rows}
     shift 2
     echo "testing the chat $version $engine"
     logged "$log" "$root/script/lib/check-chat" "$@" || show_log "$log"
@@ -149,12 +148,13 @@ test_java_chat() { # JDK ENGINE
 }
 
 test_mounted_refused() {
-    local status=0 version
+    local status=0 version said
     version=$(jdk_version "$1")
-    JAVA_HOME=$1 script/echo --engine mounted >"$results/refused.out" 2>"$results/refused.err" ||
+    said=$results/refused-$version${rows#rows}
+    JAVA_HOME=$1 script/echo --engine mounted >"$said.out" 2>"$said.err" ||
         status=$?
-    if [ "$status" -eq 2 ] && [ ! -s "$results/refused.out" ] &&
-        [ "$(wc -l <"$results/refused.err")" -eq 1 ]; then
+    if [ "$status" -eq 2 ] && [ ! -s "$said.out" ] &&
+        [ "$(wc -l <"$said.err")" -eq 1 ]; then
         record echo "$version" mounted detect 1 0 0 'refused in one line, as it should be'
     else
         record echo "$version" mounted detect 0 1 0 "not refused in one line: status $status"

@@ -21,13 +21,15 @@ record() {
 }
 
 # beside COMMAND...: in the background, as many at once as there are cores. Its rows come into the
-# table by gather, in the order in which they were begun.
+# table by gather, in the order in which they were begun; one that does not come to its end breaks off.
 beside() {
+    trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
     while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
     begun+=("$*")
     (
         rows=rows.${#begun[@]} recorded_at=$SECONDS
         "$@"
+        [ $? -ne 0 ] || : >"$results/$rows.ended"
     ) &
 }
 begun=()
@@ -36,9 +38,8 @@ gather() {
     local i
     wait
     for ((i = 1; i <= ${#begun[@]}; i++)); do
-        if [ -s "$results/rows.$i" ]; then
-            cat "$results/rows.$i" >>"$results/$rows"
-        else
+        cat "$results/rows.$i" 2>/dev/null >>"$results/$rows" || true
+        if [ ! -f "$results/rows.$i.ended" ] || [ ! -s "$results/rows.$i" ]; then
             record "${begun[i - 1]}" - - - 0 1 0 'broke off'
         fi
     done

@@ -21,6 +21,7 @@ struct Watch {
     std::function<void(unsigned)> called;
     unsigned events = 0;
     int calls = 0;
+    mutable int fetched = 0;
 
     explicit Watch(int fd)
     {
@@ -36,7 +37,11 @@ private:
         if (self->called)
             self->called(events);
     }
-    static constexpr strand_loop_calls loop_calls = {ready, nullptr};
+    static void fetch(const strand_loop_watch *watch)
+    {
+        reinterpret_cast<const Watch *>(watch)->fetched++;
+    }
+    static constexpr strand_loop_calls loop_calls = {ready, fetch};
 };
 
 struct Loop : testing::Test {

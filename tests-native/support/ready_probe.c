@@ -42,7 +42,7 @@ int probe_ready_take(void)
     struct strand *first = strand_ready_first(&scheduler.ready);
     if (!first)
         return -1;
-    strand_ready_drop_first(&scheduler.ready, false);
+    strand_ready_drop_first(&scheduler.ready, scheduler.ready.head % 2);      /* either way */
     strand_become(first, STRAND_RUNNING);
     return (int)(first - strands);
 }

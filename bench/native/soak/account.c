@@ -75,7 +75,7 @@ static double slope(enum side side, int field)
 {
     double n = 0, x = 0, y = 0, xx = 0, xy = 0;
     int half = sides[side].count / 2, samples = half / PORTIONS;
-    for (int first = half; first + samples <= sides[side].count; first += samples) {
+    for (int first = half; samples > 0 && first + samples <= sides[side].count; first += samples) {
         const struct sample *in = &sides[side].samples[first];
         double least = in->values[field], minutes = in[samples / 2].seconds / 60;
         for (int i = 1; i < samples; i++)

@@ -148,6 +148,7 @@ final class Core {
     /** Until for a moment nobody is in there. */
     void awaitCallers() {
         while (users.get() > 0) {
+            awaitIdle();         // a run is one, too
             outside.lock();      // who has the core in place of a carrier may take long
             outside.unlock();
             Thread.onSpinWait();

@@ -314,7 +314,6 @@ public final class Scheduler implements Executor, AutoCloseable {
             checkMayDrive();
             driven = core.tryBeginRun();
             if (driven) {
-                Native.stop(core.handle());
                 driveBegun();
             } else {             // a run that began just now ends them, or leaves some to us
                 core.awaitIdle();
@@ -504,6 +503,9 @@ public final class Scheduler implements Executor, AutoCloseable {
     private long driveBegun() {
         try {
             carrier = Thread.currentThread();
+            if (shutDown) {      // an earlier run may have had the stop, and left some
+                Native.stop(core.handle());
+            }
             ExitHook.add(this);
             Watchdog.watch(this);
             long code = Engine.CHOSEN.drive(this);

@@ -331,20 +331,22 @@ final class ClosingTest {
                 }
             });
             CyclicBarrier both = new CyclicBarrier(2);
+            AtomicReference<Throwable> thrown = new AtomicReference<>();
             Thread runner = new Thread(() -> {
                 try {
                     both.await();
                     scheduler.run();
                 } catch (IllegalStateException closed) {
                     // It came too late.
-                } catch (Exception e) {
-                    throw new AssertionError(e);
+                } catch (Throwable failed) {
+                    thrown.set(failed);
                 }
             });
             runner.start();
             both.await();
             scheduler.close();
             runner.join();
+            assertNull(thrown.get());
             assertTrue(strand.isDone());
         }
     }
