@@ -237,6 +237,29 @@ final class StrandTest {
     }
 
     @Test
+    void shouldOutliveAHandlerThatThrows() {
+        List<String> seen = new ArrayList<>();
+        IllegalArgumentException bad = new IllegalArgumentException("bad");
+        Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
+        Thread.setDefaultUncaughtExceptionHandler((thread, thrown) -> {
+            seen.add(thread.getName());
+            throw new IllegalStateException("a handler that fails");
+        });
+        try (Support.Crew crew = new Support.Crew()) {
+            Strand thrower = crew.scheduler.spawn("thrower", () -> { throw bad; });
+            crew.spawn("other", () -> {
+                thrower.join();
+                seen.add("other");
+            });
+            crew.run();
+            assertSame(bad, thrower.failure());
+            assertEquals(List.of("thrower", "other"), seen);
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before);
+        }
+    }
+
+    @Test
     void shouldNotReportACancelThatEndsAStrand() {
         List<String> seen = new ArrayList<>();
         Thread.UncaughtExceptionHandler before = Thread.getDefaultUncaughtExceptionHandler();
