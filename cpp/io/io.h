@@ -7,6 +7,7 @@
 #include "buffer_pool.h"
 #include "counter.h"
 #include "descriptor.h"
+#include "fetch.h"
 #include "line_buffer.h"
 #include "operation.h"
 #include "out_buffer.h"
@@ -41,8 +42,6 @@ static inline struct strand_io *strand_io_of(const strand_scheduler *s)
 {
     return s->attached;
 }
-
-enum { STRAND_CACHE_LINE = 64 };
 
 /* In the order of use, a cache line each: to wait and wake, to read, the line in, the line out, the
  * turn to write; the rest is not touched by a line that comes and is answered. */

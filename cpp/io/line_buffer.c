@@ -21,10 +21,16 @@ void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_byt
         b->limit = SIZE_MAX / 4;
 }
 
+static void release(struct strand_line_buffer *b)
+{
+    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
+    b->bytes = NULL;
+    b->capacity = b->start = b->scanned = b->end = 0;
+}
+
 void strand_line_buffer_close(struct strand_line_buffer *b)
 {
-    b->start = b->end;
-    strand_line_buffer_rest(b);
+    release(b);
 }
 
 static void drop_all(struct strand_line_buffer *b)
@@ -119,7 +125,7 @@ static int move_to(struct strand_line_buffer *b, size_t capacity)
     return 0;
 }
 
-int strand_line_buffer_more_room(struct strand_line_buffer *b, char **to, size_t *size)
+int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size)
 {
     size_t length = b->end - b->start;
     if (length == 0)
@@ -149,9 +155,11 @@ void strand_line_buffer_end(struct strand_line_buffer *b)
     b->ended = true;
 }
 
-void strand_line_buffer_shrink(struct strand_line_buffer *b)
+void strand_line_buffer_rest(struct strand_line_buffer *b)
 {
     size_t length = b->end - b->start;
-    if (length < REST_BYTES && b->capacity >= STRAND_BUFFER_BYTES)
+    if (length == 0)
+        release(b);
+    else if (length < REST_BYTES && b->capacity >= STRAND_BUFFER_BYTES)
         (void)move_to(b, length);     /* no memory for the small one: the large one stays */
 }

@@ -40,12 +40,6 @@ void strand_line_buffer_init(struct strand_line_buffer *b, struct strand_buffer_
 void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_bytes);
 void strand_line_buffer_close(struct strand_line_buffer *b);
 
-/*
- * 1 with a line, whose text is valid until the next call of _room or _rest; 0 at the end; -EAGAIN:
- * more bytes are needed; -E2BIG: a line over the limit, once; what is left of it will be skipped.
- */
-static inline int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line);
-
 /* Where the next line ends; or NULL, and then all that is here was scanned. */
 static inline const char *strand_line_buffer_find(struct strand_line_buffer *b)
 {
@@ -74,9 +68,11 @@ static inline int strand_line_buffer_cut(struct strand_line_buffer *b, const cha
     return length > b->limit ? -E2BIG : 1;
 }
 
-/* Where no newline is to be found, or none may be. */
+/*
+ * 1 with a line, whose text is valid until the next call of _room or _rest; 0 at the end; -EAGAIN:
+ * more bytes are needed; -E2BIG: a line over the limit, once; what is left of it will be skipped.
+ */
 int strand_line_buffer_next_slowly(struct strand_line_buffer *b, struct strand_line *line);
-
 static inline int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line)
 {
     const char *newline = b->skipping ? NULL : strand_line_buffer_find(b);
@@ -89,18 +85,7 @@ size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t si
 
 /* Room for bytes to come, at least half of STRAND_BUFFER_BYTES; to be asked for once _next has said
  * -EAGAIN, or nothing is left (else lines that nobody takes may fill it). 0, -ENOMEM. */
-int strand_line_buffer_more_room(struct strand_line_buffer *b, char **to, size_t *size);
-static inline int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size)
-{
-    if (b->bytes)
-        return strand_line_buffer_more_room(b, to, size);
-    b->bytes = strand_buffer_take(b->pool, STRAND_BUFFER_BYTES);
-    if (!b->bytes)
-        return -ENOMEM;
-    *to = b->bytes;
-    *size = b->capacity = STRAND_BUFFER_BYTES;
-    return 0;
-}
+int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size);
 
 /* So many of them came. */
 static inline void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count)
@@ -116,16 +101,6 @@ static inline size_t strand_line_buffer_length(const struct strand_line_buffer *
 }
 
 /* Nothing will come for a while: keeps only as much memory as the bytes need. */
-void strand_line_buffer_shrink(struct strand_line_buffer *b);
-static inline void strand_line_buffer_rest(struct strand_line_buffer *b)
-{
-    if (strand_line_buffer_length(b) > 0) {
-        strand_line_buffer_shrink(b);
-        return;
-    }
-    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
-    b->bytes = NULL;
-    b->capacity = b->start = b->scanned = b->end = 0;
-}
+void strand_line_buffer_rest(struct strand_line_buffer *b);
 
 #endif

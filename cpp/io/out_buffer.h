@@ -6,7 +6,6 @@
 #ifndef STRAND_IO_OUT_BUFFER_H
 #define STRAND_IO_OUT_BUFFER_H
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -37,15 +36,7 @@ static inline size_t strand_out_buffer_length(const struct strand_out_buffer *b)
 int strand_out_buffer_grow(struct strand_out_buffer *b, size_t size);
 static inline int strand_out_buffer_reserve(struct strand_out_buffer *b, size_t size)
 {
-    if (b->capacity - b->end >= size)
-        return 0;
-    if (b->bytes || size > STRAND_BUFFER_BYTES)
-        return strand_out_buffer_grow(b, size);
-    b->bytes = strand_buffer_take(b->pool, STRAND_BUFFER_BYTES);
-    if (!b->bytes)
-        return -ENOMEM;
-    b->capacity = STRAND_BUFFER_BYTES;
-    return 0;
+    return b->capacity - b->end >= size ? 0 : strand_out_buffer_grow(b, size);
 }
 
 /* Into room that was reserved. */

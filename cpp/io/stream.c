@@ -57,13 +57,9 @@ static void ready(struct strand_loop_watch *watch, unsigned events)
         go_on_writing(s);
 }
 
-/* The first reader's wait, and where that lies in its block, the block. */
 static void fetch(const struct strand_loop_watch *watch)
 {
-    const strand_stream *s = CONTAINER_OF(watch, strand_stream, watch);
-    uintptr_t link = (uintptr_t)s->reader.waiting.head.next;
-    __builtin_prefetch((const void *)link);
-    __builtin_prefetch((const void *)(link - offsetof(struct strand, wait.link)));
+    strand_wait_fetch_first(&CONTAINER_OF(watch, strand_stream, watch)->reader.waiting);
 }
 
 static const struct strand_loop_calls loop_calls = {ready, fetch};

@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "descriptor.h"
+#include "fetch.h"
 
 const char strand_loop_name[] = "epoll";
 const bool strand_loop_tells_urgent = true;
@@ -142,9 +143,10 @@ static bool dispatch(struct strand_loop *loop, const struct epoll_event *event)
     return true;
 }
 
-static const struct strand_loop_watch *watch_of(const struct epoll_loop *self, int i)
+/* Perhaps by now another watch's than the event's. */
+static const struct strand_loop_entry *entry_at(const struct epoll_loop *self, int i)
 {
-    return self->loop.table[(uint32_t)self->batch[i].data.u64].watch;
+    return &self->loop.table[(uint32_t)self->batch[i].data.u64];
 }
 
 /* While an event of a long batch is served what later ones need comes into the cache: the entry,
@@ -153,11 +155,9 @@ static inline void fetch_ahead(const struct epoll_loop *self, int i, int events)
 {
     if (i + FETCH_ENTRY >= events)
         return;
-    __builtin_prefetch(&self->loop.table[(uint32_t)self->batch[i + FETCH_ENTRY].data.u64]);
-    uintptr_t far = (uintptr_t)watch_of(self, i + FETCH_WATCH);
-    for (int at = 0; at < STRAND_LOOP_FETCH_BYTES; at += 64)
-        __builtin_prefetch((const void *)(far + (uintptr_t)at));
-    const struct strand_loop_watch *near = watch_of(self, i + FETCH_BEYOND);
+    strand_fetch((uintptr_t)entry_at(self, i + FETCH_ENTRY), STRAND_CACHE_LINE);
+    strand_fetch((uintptr_t)entry_at(self, i + FETCH_WATCH)->watch, STRAND_LOOP_FETCH_BYTES);
+    const struct strand_loop_watch *near = entry_at(self, i + FETCH_BEYOND)->watch;
     if (near && near->calls->fetch)
         near->calls->fetch(near);
 }

@@ -15,6 +15,7 @@
 #define STRAND_SCHEDULER_READY_H
 
 #include "control.h"
+#include "fetch.h"
 
 struct strand_ready_queue {
     struct strand **ring;
@@ -59,23 +60,19 @@ strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64
         return;
     uint64_t near = far - (STRAND_FETCH_BLOCK - STRAND_FETCH_FRAMES);
     uintptr_t sp = (uintptr_t)strand_context_sp(&queue->ring[near & queue->mask]->context);
-    __builtin_prefetch(queue->ring[far & queue->mask]);
-    __builtin_prefetch((const void *)sp);      /* a hosted strand has none: fetched in vain */
-    __builtin_prefetch((const void *)(sp + 64));
-}
-
-/* From NULL, or from what has gone, in vain. */
-static inline __attribute__((always_inline)) void strand_fetch(uintptr_t from, size_t bytes)
-{
-    for (size_t at = 0; at < bytes; at += 64)
-        __builtin_prefetch((const void *)(from + at));
+    strand_fetch((uintptr_t)queue->ring[far & queue->mask], STRAND_CACHE_LINE);
+    strand_fetch(sp, 2 * STRAND_CACHE_LINE);      /* a hosted strand has none: in vain */
 }
 
 /* The same for strands that wait in operations: what one does between two waits takes long, and
  * most of it is the kernel's, which has then filled the nearest caches. So the next one is fetched,
  * with what it waited in, and the block of the one behind it. */
-enum { STRAND_FETCH_OPERATION_BYTES = 256, STRAND_FETCH_BELOW_BYTES = 320,
-       STRAND_FETCH_ABOVE_BYTES = 256, STRAND_FETCH_CONTROL_BYTES = 128 };
+enum {
+    STRAND_FETCH_OPERATION_BYTES = 256,
+    STRAND_FETCH_BELOW_BYTES = 320,
+    STRAND_FETCH_ABOVE_BYTES = 256,
+    STRAND_FETCH_CONTROL_BYTES = 128,
+};
 
 static inline __attribute__((always_inline)) void
 strand_ready_fetch_next(const struct strand_ready_queue *queue, uint64_t head, uint64_t tail)

@@ -20,6 +20,7 @@
 #define STRAND_SCHEDULER_WAIT_H
 
 #include "control.h"
+#include "fetch.h"
 
 enum strand_wait_kind {
     STRAND_WAIT_OUTSIDE,   /* a descriptor, a timer, another thread can end it */
@@ -57,6 +58,14 @@ void strand_wait_wake(struct strand *strand);
 /* Wakes the first of a queue; its strand, or NULL when empty. */
 struct strand *strand_wait_wake_first(struct strand_list *queue);
 void strand_wait_wake_all(struct strand_list *queue);
+
+/* Ahead of a wake: the wait of the first of a queue, and, where it lies in its block, the block. */
+static inline void strand_wait_fetch_first(const struct strand_list *queue)
+{
+    uintptr_t link = (uintptr_t)queue->head.next;
+    strand_fetch(link, STRAND_CACHE_LINE);
+    strand_fetch(link - offsetof(struct strand, wait.link), STRAND_CACHE_LINE);
+}
 
 static inline struct strand *strand_of_wait_link(struct strand_link *link)
 {
