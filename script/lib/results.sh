@@ -24,8 +24,9 @@ record() {
 # table by gather, in the order in which they were begun; one that does not come to its end breaks off.
 beside() {
     trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
-    while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+    while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done # how it ended, gather tells
     begun+=("$*")
+    : >"$results/rows.${#begun[@]}"
     (
         rows=rows.${#begun[@]} recorded_at=$SECONDS
         "$@"
@@ -38,7 +39,7 @@ gather() {
     local i
     wait
     for ((i = 1; i <= ${#begun[@]}; i++)); do
-        cat "$results/rows.$i" 2>/dev/null >>"$results/$rows" || true
+        cat "$results/rows.$i" >>"$results/$rows"
         if [ ! -f "$results/rows.$i.ended" ] || [ ! -s "$results/rows.$i" ]; then
             record "${begun[i - 1]}" - - - 0 1 0 'broke off'
         fi

@@ -5,8 +5,9 @@
  * soak.h for what it must do.
  *
  * Prints a line every twentieth of the time and, at the end, how the low points of descriptors,
- * memory, mappings and ids of both moved over the second half. Ends with 1 where a line was lost or mixed,
- * a connection failed, a sum was wrong, or something did not stay flat or was not given back.
+ * memory, mappings and ids of both moved over the second half. Ends with 1 where a line was lost
+ * or mixed, a connection failed, a sum was wrong, or something did not stay flat or was not given
+ * back.
  */
 #include <fcntl.h>
 #include <sys/resource.h>

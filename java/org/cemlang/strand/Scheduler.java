@@ -307,7 +307,6 @@ public final class Scheduler implements Executor, AutoCloseable {
     private void closeAlone() {
         shutDown = true;
         stop();
-        core.awaitIdle();
         core.awaitCallers();     // a spawn that is on its way in is counted then; later ones are rejected
         boolean driven = false;
         while (!driven && core.isOpen() && lives() > 0) {

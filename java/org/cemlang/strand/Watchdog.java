@@ -91,16 +91,15 @@ final class Watchdog {
             sight.sinceNs = nowNs;
         } else if (!sight.reported && nowNs - sight.sinceNs >= patience
                 && scheduler.lives() > 1) {
-            report(scheduler, strand, sight, patience);
+            report(strand, sight, patience);
         }
     }
 
-    private static void report(
-            Scheduler scheduler, Strand strand, Sight sight, long patience) {
+    private static void report(Strand strand, Sight sight, long patience) {
         StackTraceElement[] stack = strand.thread().getStackTrace();
         if (!isOnItsWay(stack)) {
             sight.reported = true;
-            scheduler.countCarrierHold(strand);
+            strand.scheduler.countCarrierHold(strand);
             System.err.println(line(strand, strand.thread(), stack, patience));
         }
     }

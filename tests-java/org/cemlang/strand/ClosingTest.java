@@ -323,13 +323,7 @@ final class ClosingTest {
     void shouldCloseBesideARunThatJustBegins() throws Exception {
         for (int i = 0; i < 1_000; i++) {
             Scheduler scheduler = Scheduler.open();
-            Strand strand = scheduler.spawn(() -> {
-                try {
-                    Strands.sleep(Duration.ofDays(1));
-                } catch (CancellationException | InterruptedException ended) {
-                    // As it should be.
-                }
-            });
+            Strand strand = scheduler.spawn(Support.body(() -> Strands.sleep(Duration.ofDays(1))));
             CyclicBarrier both = new CyclicBarrier(2);
             AtomicReference<Throwable> thrown = new AtomicReference<>();
             Thread runner = new Thread(() -> {
