@@ -73,7 +73,7 @@ static int next_unended(struct strand_line_buffer *b, struct strand_line *line)
     return 1;
 }
 
-int strand_line_buffer_next_slowly(struct strand_line_buffer *b, struct strand_line *line)
+int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line)
 {
     if (b->skipping && !skip_to_newline(b))
         return b->ended ? 0 : -EAGAIN;
@@ -148,6 +148,11 @@ int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *siz
     *to = b->bytes + b->end;
     *size = b->capacity - b->end;
     return 0;
+}
+
+void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count)
+{
+    b->end += count;
 }
 
 void strand_line_buffer_end(struct strand_line_buffer *b)

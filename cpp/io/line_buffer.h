@@ -40,6 +40,12 @@ void strand_line_buffer_init(struct strand_line_buffer *b, struct strand_buffer_
 void strand_line_buffer_set_limit(struct strand_line_buffer *b, size_t limit_bytes);
 void strand_line_buffer_close(struct strand_line_buffer *b);
 
+/*
+ * 1 with a line, whose text is valid until the next call of _room or _rest; 0 at the end; -EAGAIN:
+ * more bytes are needed; -E2BIG: a line over the limit, once; what is left of it will be skipped.
+ */
+int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line);
+
 /* Where the next line ends; or NULL, and then all that is here was scanned. */
 static inline const char *strand_line_buffer_find(struct strand_line_buffer *b)
 {
@@ -68,31 +74,14 @@ static inline int strand_line_buffer_cut(struct strand_line_buffer *b, const cha
     return length > b->limit ? -E2BIG : 1;
 }
 
-/*
- * 1 with a line, whose text is valid until the next call of _room or _rest; 0 at the end; -EAGAIN:
- * more bytes are needed; -E2BIG: a line over the limit, once; what is left of it will be skipped.
- */
-int strand_line_buffer_next_slowly(struct strand_line_buffer *b, struct strand_line *line);
-static inline int strand_line_buffer_next(struct strand_line_buffer *b, struct strand_line *line)
-{
-    const char *newline = b->skipping ? NULL : strand_line_buffer_find(b);
-    return newline ? strand_line_buffer_cut(b, newline, line)
-                   : strand_line_buffer_next_slowly(b, line);
-}
-
 /* Moves up to size bytes out of it, lines or not. */
 size_t strand_line_buffer_take(struct strand_line_buffer *b, char *to, size_t size);
 
 /* Room for bytes to come, at least half of STRAND_BUFFER_BYTES; to be asked for once _next has said
  * -EAGAIN, or nothing is left (else lines that nobody takes may fill it). 0, -ENOMEM. */
 int strand_line_buffer_room(struct strand_line_buffer *b, char **to, size_t *size);
-
 /* So many of them came. */
-static inline void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count)
-{
-    b->end += count;
-}
-
+void strand_line_buffer_filled(struct strand_line_buffer *b, size_t count);
 void strand_line_buffer_end(struct strand_line_buffer *b);
 
 static inline size_t strand_line_buffer_length(const struct strand_line_buffer *b)

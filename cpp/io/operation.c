@@ -1,6 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "operation.h"
 
+int strand_operation_repeats(struct strand *self, struct strand_object *object)
+{
+    if (self->operation == object)
+        return -EAGAIN;
+    strand_operation_end(self);
+    self->operation = object;
+    object->users++;
+    return -EAGAIN;
+}
+
+void strand_operation_leave(struct strand *self)
+{
+    struct strand_object *object = self->operation;
+    self->operation = NULL;
+    object->users--;
+    strand_object_release_unused(object);
+}
+
+void strand_object_release_unused(struct strand_object *object)
+{
+    if (object->closed && object->users == 0)
+        object->release(object);
+}
+
 void strand_turn_init(struct strand_turn *turn)
 {
     turn->holder = 0;

@@ -27,37 +27,17 @@ struct strand_object {
     void (*prepare)(struct strand_object *, struct strand *);
 };
 
-static inline void strand_object_release_unused(struct strand_object *object)
-{
-    if (object->closed && object->users == 0)
-        object->release(object);
-}
-
+/* self was given -EAGAIN and will be back. Returns -EAGAIN. */
+int strand_operation_repeats(struct strand *self, struct strand_object *object);
 /* self is done, with whatever result. The object may be gone afterwards. Most calls are done at
  * once and were never in the middle of anything. */
-static inline void strand_operation_leave(struct strand *self)
-{
-    struct strand_object *object = (struct strand_object *)self->operation;
-    self->operation = NULL;
-    object->users--;
-    strand_object_release_unused(object);
-}
-
+void strand_operation_leave(struct strand *self);
 static inline void strand_operation_end(struct strand *self)
 {
     if (self->operation)
         strand_operation_leave(self);
 }
-/* self was given -EAGAIN and will be back. Returns -EAGAIN. */
-static inline int strand_operation_repeats(struct strand *self, struct strand_object *object)
-{
-    if (self->operation == object)
-        return -EAGAIN;
-    strand_operation_end(self);
-    self->operation = object;
-    object->users++;
-    return -EAGAIN;
-}
+void strand_object_release_unused(struct strand_object *object);
 
 /*
  * Whether a wait would end before any event could come: a cancel is pending, or the deadline past.

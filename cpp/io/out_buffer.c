@@ -8,6 +8,13 @@ void strand_out_buffer_init(struct strand_out_buffer *b, struct strand_buffer_po
     *b = (struct strand_out_buffer){.pool = pool};
 }
 
+void strand_out_buffer_close(struct strand_out_buffer *b)
+{
+    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
+    b->bytes = NULL;
+    b->capacity = b->start = b->end = 0;
+}
+
 int strand_out_buffer_grow(struct strand_out_buffer *b, size_t size)
 {
     size_t length = b->end - b->start;
@@ -32,4 +39,11 @@ int strand_out_buffer_grow(struct strand_out_buffer *b, size_t size)
     b->start = 0;
     b->end = length;
     return 0;
+}
+
+void strand_out_buffer_sent(struct strand_out_buffer *b, size_t count)
+{
+    b->start += count;
+    if (b->start == b->end)
+        strand_out_buffer_close(b);
 }

@@ -20,12 +20,7 @@ struct strand_out_buffer {
 };
 
 void strand_out_buffer_init(struct strand_out_buffer *b, struct strand_buffer_pool *pool);
-static inline void strand_out_buffer_close(struct strand_out_buffer *b)
-{
-    strand_buffer_give_back(b->pool, b->bytes, b->capacity);
-    b->bytes = NULL;
-    b->capacity = b->start = b->end = 0;
-}
+void strand_out_buffer_close(struct strand_out_buffer *b);
 
 static inline size_t strand_out_buffer_length(const struct strand_out_buffer *b)
 {
@@ -63,11 +58,6 @@ static inline bool strand_out_buffer_put(struct strand_out_buffer *b, const void
 }
 
 /* The first count bytes are with the kernel (or lost). */
-static inline void strand_out_buffer_sent(struct strand_out_buffer *b, size_t count)
-{
-    b->start += count;
-    if (b->start == b->end)
-        strand_out_buffer_close(b);
-}
+void strand_out_buffer_sent(struct strand_out_buffer *b, size_t count);
 
 #endif

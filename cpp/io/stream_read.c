@@ -198,16 +198,9 @@ static int take_share(struct strand *self, strand_stream *in)
     return strand_wait_pass_by(self);
 }
 
-/* Its step is repeated, and the buffer is as it was: without a whole line. */
-static bool wants_more(const struct strand *self, const strand_stream *in)
-{
-    return in->wants_line && in->reader.holder == self->id && !in->lines.ended;
-}
-
 static __attribute__((noinline)) int read_line_slowly(struct strand *self, strand_stream *in,
                                                       struct strand_line *line)
 {
-    bool again = wants_more(self, in);
     int status = enter(self, in);
     if (status == 0) {
         in->wants_line = 0;
@@ -215,8 +208,7 @@ static __attribute__((noinline)) int read_line_slowly(struct strand *self, stran
     }
     if (status < 0)
         return (int)leave(self, in, status);
-    while (again || (status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
-        again = false;
+    while ((status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
         status = refill(self, in);
         if (status < 0) {
             in->wants_line = status == -EAGAIN;
@@ -233,33 +225,14 @@ static inline bool is_back_alone(const struct strand *self, const strand_stream 
            strand_list_empty(&in->reader.queue);
 }
 
-/* Nothing is here, and nothing has said that something has come. */
-static bool has_nothing(const struct strand *self, const strand_stream *in)
-{
-    return strand_line_buffer_length(&in->lines) == 0 && !in->lines.ended && !in->in_error &&
-           !must_ask(self, in);
-}
-
-static __attribute__((noinline)) int wait_for_next_line(struct strand *self, strand_stream *in)
-{
-    in->line_kept = 0;
-    strand_link_remove(&in->held);
-    int status = wait_for_input(self, in);
-    in->wants_line = status == -EAGAIN;
-    return (int)leave(self, in, status);
-}
-
 /* Mostly the next line is here: then nothing is entered or left, the turn and the line are kept. */
 int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line)
 {
     const char *newline = NULL;
     if (line->size < sizeof *line)
         return -EINVAL;
-    if (is_back_alone(self, in) && !in->lines.skipping && in->taken < STRAND_LINES_SHARE) {
-        if (has_nothing(self, in))
-            return wait_for_next_line(self, in);
+    if (is_back_alone(self, in) && !in->lines.skipping && in->taken < STRAND_LINES_SHARE)
         newline = strand_line_buffer_find(&in->lines);
-    }
     if (!newline)
         return read_line_slowly(self, in, line);
     in->taken++;
