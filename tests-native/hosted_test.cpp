@@ -169,6 +169,58 @@ TEST_F(Hosted, shouldGiveTheHoldersStrandsOnABlockIdsOfTheirOwn)
     EXPECT_EQ(stats().finished, 3u);
 }
 
+uint32_t slot_of(uint64_t id)
+{
+    return static_cast<uint32_t>(id);
+}
+
+TEST_F(Hosted, shouldGiveTheBlocksOfOthersStrandsToTheirNextOnes)
+{
+    uint64_t first = start("A", "f"), second = start("B", "f");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    uint64_t third = start("C", "f"), fourth = start("D", "f");
+    EXPECT_EQ(slot_of(third), slot_of(second));
+    EXPECT_EQ(slot_of(fourth), slot_of(first));
+    EXPECT_NE(third, second);
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "ABCD");
+}
+
+// The post finds the entry as it was, and nobody else's.
+TEST_F(Hosted, shouldLetABlockRestThatEndsWithAPostOnItsWay)
+{
+    spawn([this] {
+        uint64_t first = start("A", "of");
+        strand_yield();
+        uint64_t meanwhile = start("B", "f");
+        EXPECT_NE(slot_of(meanwhile), slot_of(first));
+        strand_sleep(1);      // the post arrives
+        uint64_t later = start("C", "f");
+        EXPECT_EQ(slot_of(later), slot_of(first));
+        strand_id native = 0;
+        EXPECT_EQ(strand_spawn(nullptr, [](void *) {}, nullptr, &native), 0);
+        EXPECT_NE(slot_of(native), slot_of(first));
+    });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AABC");
+    EXPECT_EQ(stats().finished, 5u);
+}
+
+// Its entry is its block's for ever: it cannot go to another.
+TEST_F(Hosted, shouldUseNoBlockBeyondTheLastGeneration)
+{
+    uint64_t first = start("A", "f");
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    probe_host_wear_out(first);
+    uint64_t last = start("B", "f");
+    EXPECT_EQ(slot_of(last), slot_of(first));
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_NE(slot_of(start("C", "f")), slot_of(first));
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_EQ(strand_wake(last), -ESRCH);
+    EXPECT_STREQ(log, "ABC");
+}
+
 TEST_F(Hosted, shouldRefuseToJoinItself)
 {
     start("A", "yjf");                // its own elder is itself: EDEADLK, and on

@@ -78,6 +78,18 @@ static void layout(JNIEnv *env, jclass class, jintArray values)
     (*env)->SetIntArrayRegion(env, values, 0, STRAND_HOSTED_LAYOUT_COUNT, (const jint *)all);
 }
 
+static jlong table_chunks(JNIEnv *env, jclass class)
+{
+    (void)env, (void)class;
+    return (jlong)(uintptr_t)strand_table_chunks;
+}
+
+static jlong control(JNIEnv *env, jclass class, jint slot)
+{
+    (void)env, (void)class;
+    return (jlong)(uintptr_t)strand_slot_strand(strand_table_slot((uint32_t)slot));
+}
+
 static jint wait_in_place(JNIEnv *env, jclass class, jlong self)
 {
     (void)env, (void)class;
@@ -153,6 +165,8 @@ static const JNINativeMethod methods[] = {
     {"next", "(JJI)J", (void *)next},
     {"pass", "(JJI)J", (void *)pass},
     {"hostedLayout", "([I)V", (void *)layout},
+    {"tableChunks", "()J", (void *)table_chunks},
+    {"control", "(I)J", (void *)control},
     {"waitInPlace", "(J)I", (void *)wait_in_place},
     {"waitReason", "(J)[B", (void *)wait_reason},
     {"stampWakes", "(J)V", (void *)stamp_wakes},

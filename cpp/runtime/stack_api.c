@@ -63,7 +63,7 @@ int strand_walk_stack(strand_id id, strand_range_visitor visit, void *context)
         return -ESRCH;
     if (!strand_slot_is_of(slot, id, held))
         return -EPERM;
-    const struct strand *strand = slot->strand;
+    const struct strand *strand = strand_slot_strand(slot);
     if (strand->kind == STRAND_HOSTED)
         return -EINVAL;
     if (strand == held->current)

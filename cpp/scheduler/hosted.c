@@ -8,125 +8,110 @@
 #include "wait.h"
 
 /*
- * The holder's blocks stand in slabs, and between two strands in a chain, last used first: each with
- * the id of its next strand already, NEW, so that to take one is to take it off the chain, which the
- * host does by itself (hosted_window.h). Blocks for other threads come from the heap one by one.
+ * A block stands in a table entry, which stays its scheduler's. Between two strands the block stands
+ * in a chain, last used first, with the id of its next strand already, NEW, so that to take one is to
+ * take it off the chain, which the host does by itself (hosted_window.h). Blocks for other threads
+ * have a chain of their own.
  */
-enum { SLAB_BLOCKS = 64 };
+enum { REFILL = 64 };
 
-struct strand_hosted_slab {
-    struct strand_hosted_slab *next;
-    void *blocks;
-};
-
-static const size_t block_bytes = STRAND_HOSTED_BYTES;
-
-_Static_assert(STRAND_HOSTED_BYTES % 8 == 0, "blocks stand side by side");
-
-/* NEW, with an id. Without memory for an entry it has none. */
-static bool prepare(strand_scheduler *s, struct strand *block, struct strand_slot_cache *cache)
+static void make_spare(struct strand **chain, struct strand *block)
 {
     strand_control_init(block, STRAND_HOSTED);
-    block->scheduler = s;
-    block->operation = NULL;      /* the last one here may have ended in the middle of one */
-    if (!strand_table_take(cache, s, block))
-        return false;
+    strand_slot_begin(strand_slot_of(block), block);
     strand_reveal(block);
-    return true;
+    block->spare = *chain;      /* where the last one here may have left an operation */
+    *chain = block;
 }
 
-/* One that finds no entry rests until the scheduler's end. */
-static void make_spare(strand_scheduler *s, struct strand *block)
+static struct strand *take_off(struct strand **chain)
 {
-    if (!prepare(s, block, &s->slots))
+    struct strand *block = *chain;
+    if (block) {
+        *chain = block->spare;
+        block->operation = NULL;
+    }
+    return block;
+}
+
+void strand_hosted_list(strand_scheduler *s, struct strand *block)
+{
+    if (block->listed)
         return;
-    strand_scheduler_bind(s, block->slot);
-    block->after = s->spare_hosted;
-    s->spare_hosted = block;
+    block->listed = 1;
+    uint32_t number = strand_slot_number(strand_slot_of(block));
+    if (s->hosted_last)
+        strand_table_slot(s->hosted_last)->mate = number;
+    else
+        s->hosted_first = number;
+    s->hosted_last = number;
 }
 
-/* Not told to the compiler as strands: each ends before the native part does. */
-static __attribute__((noinline)) void *blank_blocks(size_t count)
-{
-    return calloc(count, block_bytes);
-}
-
-static struct strand *block_of(const struct strand_hosted_slab *slab, size_t number)
-{
-    return (struct strand *)((char *)slab->blocks + number * block_bytes);
-}
-
+/* The first to be taken is the first in the list. */
 static void refill(strand_scheduler *s)
 {
-    struct strand_hosted_slab *slab = malloc(sizeof *slab);
-    if (!slab)
-        return;
-    slab->blocks = blank_blocks(SLAB_BLOCKS);
-    if (!slab->blocks) {
-        free(slab);
-        return;
-    }
-    for (size_t number = SLAB_BLOCKS; number-- > 0;)
-        make_spare(s, block_of(slab, number));
-    if (!s->spare_hosted) {      /* no entry for any: it would be one more at each try */
-        free(slab->blocks);
-        free(slab);
-        return;
-    }
-    slab->next = s->hosted_slabs;
-    s->hosted_slabs = slab;
+    struct strand *made[REFILL];
+    size_t count = 0;
+    while (count < REFILL && (made[count] = strand_table_take_hosted(&s->slots, s)))
+        strand_hosted_list(s, made[count++]);
+    while (count > 0)
+        make_spare(&s->spare_hosted, made[--count]);
 }
 
 static struct strand *take_spare(strand_scheduler *s)
 {
     if (!s->spare_hosted)
         refill(s);
-    struct strand *block = s->spare_hosted;
-    if (block)
-        s->spare_hosted = block->after;
-    return block;
+    return take_off(&s->spare_hosted);
 }
 
-static struct strand *make_for_guest(strand_scheduler *s)
+static struct strand *take_for_guest(strand_scheduler *s)
 {
-    struct strand *block = blank_blocks(1);
-    if (!block || !prepare(s, block, NULL)) {
-        free(block);
-        return NULL;
+    pthread_mutex_lock(&s->guest_lock);
+    if (!s->guest_spares) {
+        struct strand *made = strand_table_take_hosted(NULL, s);
+        if (made) {
+            made->guest = 1;
+            make_spare(&s->guest_spares, made);
+        }
     }
-    block->guest = 1;
-    atomic_fetch_add(&s->arriving, 1);
+    struct strand *block = take_off(&s->guest_spares);
+    pthread_mutex_unlock(&s->guest_lock);
+    if (block)
+        atomic_fetch_add(&s->arriving, 1);
     return block;
 }
 
 void strand_hosted_give_block(strand_scheduler *s, struct strand *block)
 {
+    if (strand_slot_rests(strand_slot_of(block)))
+        return;
     if (!block->guest) {
-        make_spare(s, block);
+        make_spare(&s->spare_hosted, block);
         return;
     }
-    if (block->id)
-        strand_scheduler_unbind(s, block);
-    free(block->more);
-    free(block);
+    pthread_mutex_lock(&s->guest_lock);
+    make_spare(&s->guest_spares, block);
+    pthread_mutex_unlock(&s->guest_lock);
 }
 
-void strand_hosted_end_spares(strand_scheduler *s)
+static void end_spares(struct strand **chain)
 {
-    for (struct strand *block = s->spare_hosted; block; block = block->after)
-        strand_slot_end(block->slot);
-    s->spare_hosted = NULL;
+    struct strand *block;
+    while ((block = take_off(chain)))
+        strand_slot_end(strand_slot_of(block));
 }
 
-void strand_hosted_free_blocks(strand_scheduler *s)
+void strand_hosted_give_entries(strand_scheduler *s)
 {
-    struct strand_hosted_slab *slab;
-    while ((slab = s->hosted_slabs)) {
-        s->hosted_slabs = slab->next;
-        for (size_t number = 0; number < SLAB_BLOCKS; number++)
-            free(block_of(slab, number)->more);
-        free(slab->blocks);
-        free(slab);
+    end_spares(&s->spare_hosted);
+    end_spares(&s->guest_spares);
+    for (uint32_t number = s->hosted_first, last = 0; number != last;) {
+        struct strand_slot *slot = strand_table_slot(number);
+        last = number;
+        number = slot->mate;
+        free(strand_slot_strand(slot)->more);
+        strand_table_give(&s->slots, slot);
     }
 }
 
@@ -136,7 +121,7 @@ int strand_hosted_create(strand_scheduler *held, strand_scheduler *s, const char
     int status = strand_scheduler_may_spawn(s);
     if (status < 0)
         return status;
-    struct strand *strand = held == s ? take_spare(s) : make_for_guest(s);
+    struct strand *strand = held == s ? take_spare(s) : take_for_guest(s);
     if (!strand)
         return -ENOMEM;
     struct strand_extras *extras = name ? strand_extras(strand) : NULL;
@@ -171,7 +156,7 @@ int strand_hosted_ready(strand_scheduler *held, strand_id id)
     if (!slot)
         return -ESRCH;
     if (held && strand_slot_is_of(slot, id, held))
-        return ready_here(slot->strand);
+        return ready_here(strand_slot_strand(slot));
     strand_scheduler *s;
     int status = strand_slot_post(slot, id, STRAND_POST_READY, &s);
     if (status == 1)
@@ -191,7 +176,7 @@ void strand_hosted_abandon(strand_id id)
 void strand_hosted_end_unbegun(struct strand *strand)
 {
     CHECK(strand->kind == STRAND_HOSTED && strand->state == STRAND_NEW);
-    strand_scheduler_adopt(strand->scheduler, strand->slot);
+    strand_scheduler_adopt(strand->scheduler, strand);
     if (strand->guest)
         atomic_fetch_sub(&strand->scheduler->arriving, 1);
     strand_become(strand, STRAND_READY);

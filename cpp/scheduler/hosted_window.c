@@ -6,7 +6,7 @@
 #include "scheduler.h"
 
 #define OF_SCHEDULER(field) ((int32_t)offsetof(struct strand_scheduler, field))
-#define OF_SLOT(field) ((int32_t)offsetof(struct strand_slot, field))
+#define OF_SLOT(field) ((int32_t)offsetof(struct strand_slot, field) - STRAND_HOSTED_PLACE)
 #define OF_STRAND(field) ((int32_t)offsetof(struct strand, field))
 
 void strand_hosted_layout(int32_t layout[STRAND_HOSTED_LAYOUT_COUNT])
@@ -26,14 +26,13 @@ void strand_hosted_layout(int32_t layout[STRAND_HOSTED_LAYOUT_COUNT])
         OF_SCHEDULER(ready.mask),
         OF_SCHEDULER(ready.more_first),
         OF_STRAND(id),
-        OF_STRAND(slot),
         OF_STRAND(state),
         OF_STRAND(kind),
         OF_STRAND(waits),
         OF_STRAND(unpark),
         OF_STRAND(guest),
         OF_STRAND(operation),
-        OF_STRAND(after),
+        OF_STRAND(spare),
         OF_SLOT(word),
         STRAND_NEW,
         STRAND_READY,
@@ -41,6 +40,9 @@ void strand_hosted_layout(int32_t layout[STRAND_HOSTED_LAYOUT_COUNT])
         STRAND_PARKED,
         STRAND_HOSTED,
         STRAND_POST_LIVE,
+        STRAND_TABLE_CHUNK_SLOTS,
+        sizeof(struct strand_slot),
+        STRAND_HOSTED_PLACE,
     };
     _Static_assert(offsetof(struct strand, state) % 8 == 0 &&
                        offsetof(struct strand, has_extras) == offsetof(struct strand, state) + 7,

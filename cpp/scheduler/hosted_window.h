@@ -6,7 +6,7 @@
  * condition does not hold the host makes the call.
  *
  *   take    hosted_create   no stop is requested, the scheduler has no limit of strands: the first of
- *                           spare_hosted comes off its chain
+ *                           spare_hosted comes off its chain; its operation is NULL then
  *   ready   hosted_ready    the ring has a free place, nothing is behind it, and the strand is NEW and
  *                           no stop is requested: spawned + 1; or it is PARKED and waits is 0: parked
  *                           - 1, wakes + 1. It is READY then, and in the ring's next place
@@ -26,8 +26,9 @@
 
 #include <stdint.h>
 
-/* Offsets, and then values, in the order of CoreMemory.java. */
-enum { STRAND_HOSTED_LAYOUT_COUNT = 29 };
+/* Offsets (those in a block's table entry too are from where the block begins), and then values, in
+ * the order of CoreMemory.java. */
+enum { STRAND_HOSTED_LAYOUT_COUNT = 31 };
 void strand_hosted_layout(int32_t layout[STRAND_HOSTED_LAYOUT_COUNT]);
 
 #endif

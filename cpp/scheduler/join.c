@@ -167,7 +167,7 @@ int strand_join_step(struct strand *self, strand_id id, int64_t deadline_ns, voi
     if (extras->watch && extras->watch->target == id)
         return join_elsewhere(self, slot, id, deadline_ns, result);
     if (strand_slot_is_of(slot, id, self->scheduler))
-        return join_here(self, slot->strand, deadline_ns);
+        return join_here(self, strand_slot_strand(slot), deadline_ns);
     if (!strand_slot_is(slot, id))
         return join_ended(self, slot, id, result);
     return join_elsewhere(self, slot, id, deadline_ns, result);

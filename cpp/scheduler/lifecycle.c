@@ -168,9 +168,8 @@ void strand_scheduler_destroy(strand_scheduler *s)
     strand_overflow_close(s);
     if (s->results_kept)
         strand_table_forget_results(s);
-    strand_hosted_end_spares(s);
+    strand_hosted_give_entries(s);
     unbind_all(s);
-    strand_hosted_free_blocks(s);
     strand_slot_cache_spill(&s->slots);
     strand_stack_pool_destroy(s->guest_stacks);
     strand_stack_pool_destroy(s->stacks);
@@ -194,7 +193,7 @@ static struct {
 static void abandon(struct strand *strand, void *context)
 {
     strand_scheduler *s = context;
-    struct strand_slot *slot = strand->slot;
+    struct strand_slot *slot = strand_slot_of(strand);
     if (strand_slot_end(slot) & STRAND_POST_WATCHED)
         strand_watchers_wake(s, slot, strand->id, NULL);
 }

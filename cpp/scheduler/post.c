@@ -22,7 +22,7 @@ void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot)
     atomic_fetch_add(&inbox->pushing, 1);
     struct strand_slot *top = atomic_load_explicit(&inbox->top, memory_order_relaxed);
     do
-        atomic_store_explicit(&slot->next, top, memory_order_relaxed);
+        strand_slot_set_next(slot, top);
     while (!atomic_compare_exchange_weak(&inbox->top, &top, slot));
     if (atomic_load(&inbox->sleeping) && atomic_exchange(&inbox->sleeping, 0))
         strand_wakefd_signal(&inbox->wakefd);
@@ -31,11 +31,14 @@ void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot)
 
 static void deliver(strand_scheduler *s, struct strand_slot *slot)
 {
-    struct strand *strand = slot->strand;
+    struct strand *strand = strand_slot_strand(slot);
+    bool hosted = slot->mate;
     strand_id id = strand_slot_id(slot);
     unsigned posts = strand_slot_take_posts(&s->slots, slot);
     if (!(posts & STRAND_POST_LIVE)) {
         s->undelivered--;
+        if (hosted)
+            strand_hosted_give_block(s, strand);
         return;
     }
     if (posts & STRAND_POST_ABANDON) {
@@ -62,14 +65,14 @@ void strand_inbox_drain(strand_scheduler *s)
     struct strand_slot *taken = atomic_exchange(&s->inbox.top, NULL);
     struct strand_slot *in_order = NULL;
     while (taken) {
-        struct strand_slot *next = atomic_load_explicit(&taken->next, memory_order_relaxed);
-        atomic_store_explicit(&taken->next, in_order, memory_order_relaxed);
+        struct strand_slot *next = strand_slot_next(taken);
+        strand_slot_set_next(taken, in_order);
         in_order = taken;
         taken = next;
     }
     while (in_order) {
         struct strand_slot *slot = in_order;
-        in_order = atomic_load_explicit(&slot->next, memory_order_relaxed);
+        in_order = strand_slot_next(slot);
         deliver(s, slot);
     }
 }
@@ -96,8 +99,9 @@ static int post_or_do(strand_scheduler *held, strand_id id, unsigned bits,
     if (!slot)
         return -ESRCH;
     /* NEW: still in the inbox, and what was posted first comes first. */
-    if (held && strand_slot_is_of(slot, id, held) && slot->strand->state != STRAND_NEW) {
-        here(slot->strand);
+    if (held && strand_slot_is_of(slot, id, held) &&
+        strand_slot_strand(slot)->state != STRAND_NEW) {
+        here(strand_slot_strand(slot));
         return 0;
     }
     strand_scheduler *s;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "table.h"
+
 enum { FIRST_PLACES = 64 };
 
 int strand_ready_init(struct strand_ready_queue *queue)
@@ -49,9 +51,19 @@ static bool widen(struct strand_ready_queue *queue)
     return true;
 }
 
-static struct strand **after(struct strand *strand)
+static void set_after(struct strand *strand, struct strand *next)
 {
-    return strand->kind == STRAND_HOSTED ? &strand->after : &strand->next;
+    if (strand->kind == STRAND_HOSTED)
+        strand->after = next ? strand_slot_number(strand_slot_of(next)) : 0;
+    else
+        strand->next = next;
+}
+
+static struct strand *after(const struct strand *strand)
+{
+    if (strand->kind != STRAND_HOSTED)
+        return strand->next;
+    return strand->after ? strand_slot_strand(strand_table_slot(strand->after)) : NULL;
 }
 
 void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *strand)
@@ -60,9 +72,9 @@ void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *s
         queue->ring[queue->tail++ & queue->mask] = strand;
         return;
     }
-    *after(strand) = NULL;
+    set_after(strand, NULL);
     if (queue->more_first)
-        *after(queue->more_last) = strand;
+        set_after(queue->more_last, strand);
     else
         queue->more_first = strand;
     queue->more_last = strand;
@@ -74,7 +86,7 @@ void strand_ready_refill(struct strand_ready_queue *queue)
         queue->mask = FIRST_PLACES - 1;      /* few strands stay with few cache lines */
     while (queue->more_first && queue->tail - queue->head <= queue->mask) {
         struct strand *strand = queue->more_first;
-        queue->more_first = *after(strand);
+        queue->more_first = after(strand);
         queue->ring[queue->tail++ & queue->mask] = strand;
     }
 }

@@ -59,9 +59,12 @@ strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64
     if (far >= tail)
         return;
     uint64_t near = far - (STRAND_FETCH_BLOCK - STRAND_FETCH_FRAMES);
-    uintptr_t sp = (uintptr_t)strand_context_sp(&queue->ring[near & queue->mask]->context);
+    const struct strand *soon = queue->ring[near & queue->mask];
+    /* A hosted strand has no frames: where its `more` lies in their place it is fetched in vain. */
+    bool in_vain = sizeof soon->context > sizeof soon->more && soon->kind == STRAND_HOSTED;
+    uintptr_t sp = in_vain ? 0 : (uintptr_t)strand_context_sp(&soon->context);
     strand_fetch((uintptr_t)queue->ring[far & queue->mask], STRAND_CACHE_LINE);
-    strand_fetch(sp, 2 * STRAND_CACHE_LINE);      /* a hosted strand has none: in vain */
+    strand_fetch(sp, 2 * STRAND_CACHE_LINE);
 }
 
 /* The same for strands that wait in operations: what one does between two waits takes long, and

@@ -81,9 +81,10 @@ struct strand_scheduler {
     struct strand_trim trim;
     struct strand_stack_limit stack_limit;     /* of both pools; 0: none */
     struct strand_slot_cache slots;
-    struct strand *spare_hosted;               /* control blocks for the next hosted strands */
-    struct strand_hosted_slab *hosted_slabs;   /* where they come from */
-    struct strand_list bound;                  /* table entries of its control blocks */
+    struct strand *spare_hosted;               /* control blocks for the next hosted strands ... */
+    struct strand *guest_spares;               /* ... made by other threads, under guest_lock */
+    struct strand_list bound;                  /* table entries of its native control blocks ... */
+    uint32_t hosted_first, hosted_last;        /* ... and of the hosted ones: their numbers, or 0 */
 
     _Atomic uint64_t arriving;                 /* spawned elsewhere, on the way through the inbox */
     uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;
@@ -220,15 +221,13 @@ int strand_scheduler_retry(strand_id id);                     /* any thread: POS
 void strand_cancel_here(struct strand *strand);
 void strand_wake_here(struct strand *strand);
 void strand_arrive(struct strand *strand);                    /* out of the inbox: begins */
-void strand_scheduler_bind(strand_scheduler *s, struct strand_slot *slot);    /* into `bound` */
-void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot);   /* into the living */
-/* Parts a block from its table entry, which is given back when it is not in use any more. */
-void strand_scheduler_unbind(strand_scheduler *s, struct strand *block);
+void strand_scheduler_adopt(strand_scheduler *s, struct strand *strand);      /* into the living */
 void strand_scheduler_end(strand_scheduler *s, struct strand *strand);   /* joiners, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
-void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
-void strand_hosted_end_spares(strand_scheduler *s);           /* before the entries go back */
-void strand_hosted_free_blocks(strand_scheduler *s);
+void strand_hosted_list(strand_scheduler *s, struct strand *block);      /* at its first arrival */
+void strand_hosted_give_block(strand_scheduler *s, struct strand *block);     /* once more if it
+                                                                   rests: after its posts are taken */
+void strand_hosted_give_entries(strand_scheduler *s);         /* all of them, at the end */
 void strand_joiners_wake(struct strand *strand, void *result);
 void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_id id,
                           void *result);                      /* joiners elsewhere; as it ends */

@@ -63,24 +63,22 @@ static void build(strand_scheduler *s, struct strand *strand, const struct stran
         strand_extras(strand)->max_stack_bytes = options->max_stack_bytes;
 }
 
-void strand_scheduler_bind(strand_scheduler *s, struct strand_slot *slot)
+void strand_scheduler_adopt(strand_scheduler *s, struct strand *strand)
 {
-    if (!slot->bound.next)
-        strand_list_append(&s->bound, &slot->bound);
-}
-
-void strand_scheduler_adopt(strand_scheduler *s, struct strand_slot *slot)
-{
-    strand_scheduler_bind(s, slot);
+    if (strand->kind == STRAND_HOSTED)
+        strand_hosted_list(s, strand);
+    else if (!strand_slot_of(strand)->bound.next)
+        strand_list_append(&s->bound, &strand_slot_of(strand)->bound);
     strand_counter_add(&s->spawned, 1);
 }
 
-void strand_scheduler_unbind(strand_scheduler *s, struct strand *block)
+/* The word is asked alone: the block may be in the hands of a thread that spawns. */
+static void visit_living(const struct strand_slot *slot, void (*visit)(struct strand *, void *),
+                         void *context)
 {
-    struct strand_slot *slot = block->slot;
-    strand_link_remove(&slot->bound);
-    strand_table_give(&s->slots, slot);
-    block->id = 0;
+    struct strand *strand = strand_slot_strand(slot);
+    if (strand_slot_is(slot, strand_slot_id(slot)) && strand->state != STRAND_NEW)
+        visit(strand, context);
 }
 
 void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, void *),
@@ -88,11 +86,14 @@ void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, 
 {
     struct strand_link *next;
     for (struct strand_link *link = s->bound.head.next; link != &s->bound.head; link = next) {
-        struct strand_slot *slot = CONTAINER_OF(link, struct strand_slot, bound);
         next = link->next;
-        /* The word is asked alone: the block may be in the hands of a thread that spawns. */
-        if (strand_slot_is(slot, strand_slot_id(slot)) && slot->strand->state != STRAND_NEW)
-            visit(slot->strand, context);
+        visit_living(CONTAINER_OF(link, struct strand_slot, bound), visit, context);
+    }
+    for (uint32_t number = s->hosted_first, last = 0; number != last;) {
+        const struct strand_slot *slot = strand_table_slot(number);
+        last = number;
+        number = slot->mate;
+        visit_living(slot, visit, context);
     }
 }
 
@@ -104,12 +105,11 @@ static int spawn_here(strand_scheduler *s, const struct strand_options *options,
     if (!strand)
         return status;
     build(s, strand, options, entry, argument);
-    struct strand_slot *slot = strand_table_take(&s->slots, s, strand);
-    if (!slot) {
+    if (!strand_table_take(&s->slots, s, strand)) {
         strand_scheduler_release(strand);
         return -ENOMEM;
     }
-    strand_scheduler_adopt(s, slot);
+    strand_scheduler_adopt(s, strand);
     strand_ready_append(s, strand);
     if (id)
         *id = strand_reveal(strand);
@@ -181,7 +181,7 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
     if (!strand || !strand->id)
         return strand_scheduler_spawn(held, s, NULL, entry, argument, id);
     strand_stack_take(held->default_stacks);      /* that one */
-    strand_slot_begin(strand->slot, strand);
+    strand_slot_begin(strand_slot_of(strand), strand);
     build_plain(strand, held->default_kind, entry, argument);
     strand_ready_append(held, strand);
     strand_counter_add(&held->spawned, 1);
@@ -193,7 +193,7 @@ STRAND_OPAQUE int strand_scheduler_spawn_plain(strand_scheduler *s, strand_entry
 void strand_arrive(struct strand *strand)
 {
     strand_scheduler *s = strand->scheduler;
-    strand_scheduler_adopt(s, strand->slot);
+    strand_scheduler_adopt(s, strand);
     if (strand->guest)
         atomic_fetch_sub(&s->arriving, 1);      /* never counted too few */
     strand->cancelled |= s->stop_deadline_ns != 0;
@@ -210,9 +210,11 @@ static bool hand_result_on(struct strand *strand)
     return keep;
 }
 
-/* The entry serves the block no more. */
+/* The entry serves the block no more; a hosted one rests with it. */
 static void part(struct strand *strand, struct strand_slot *slot)
 {
+    if (strand->kind == STRAND_HOSTED)
+        return;
     strand_link_remove(&slot->bound);
     strand->id = 0;
 }
@@ -226,7 +228,7 @@ static inline void count_finished(strand_scheduler *s)
 static __attribute__((noinline)) void end_known(strand_scheduler *s, struct strand *strand)
 {
     strand_id id = strand->id;
-    struct strand_slot *slot = strand->slot;
+    struct strand_slot *slot = strand_slot_of(strand);
     void *result = strand->has_extras ? strand_known_extras(strand)->result : NULL;
     bool keep = strand->has_extras && hand_result_on(strand);
 
@@ -248,7 +250,7 @@ static __attribute__((noinline)) void end_known(strand_scheduler *s, struct stra
 
 void strand_scheduler_end(strand_scheduler *s, struct strand *strand)
 {
-    if (strand->known || strand->has_extras || !strand_slot_end_unknown(strand->slot)) {
+    if (strand->known || strand->has_extras || !strand_slot_end_unknown(strand_slot_of(strand))) {
         end_known(s, strand);
         return;
     }

@@ -113,7 +113,7 @@ static __attribute__((noinline)) void yield_slowly(strand_scheduler *s, struct s
  * The calls here are the last thing done, so that nothing is saved on the stack that the switch
  * does not save anyway. The place at the tail is there: one was taken.
  */
-STRAND_OPAQUE void strand_scheduler_yield(void)
+__attribute__((aligned(64))) STRAND_OPAQUE void strand_scheduler_yield(void)
 {
     strand_scheduler *s = strand_held_here;
     if (!s || !s->current)
@@ -170,7 +170,9 @@ void strand_context_begin(void *value)
     strand_scheduler *s = strand_held_here;
     struct strand *self = s->current;
     arrive(s, self, value);
-    self->entry(self->argument);
+    strand_entry entry = self->entry;
+    self->operation = NULL;
+    entry(self->argument);
     strand_scheduler_finish(self);
 }
 

@@ -2,7 +2,8 @@
 /*
  * The control block: what the carrier alone knows of a strand. A native strand's stands at the top
  * of its own stack, so that a small strand costs one page; a hosted strand's (a Java strand: the
- * core keeps its place in the queue, its body runs elsewhere) comes from the heap.
+ * core keeps its place in the queue, its body runs elsewhere) stands in its table entry and is only
+ * the beginning of the structure.
  *
  *   stack high +----------------------+
  *              | struct strand        |   hot fields first: they share cache lines with the
@@ -108,18 +109,16 @@ struct strand_more {
  * none.
  */
 struct strand {
-    union {
-        struct strand_context context;            /* native; valid while not running */
-        struct strand_more *more;                 /* hosted; NULL: none yet */
-    };
+    /* In a hosted block these three are what struct strand_slot says. */
+    strand_scheduler *scheduler;                  /* a block in a pool is its scheduler's */
+    void *argument;                               /* native */
     strand_id id;
-    struct strand_slot *slot;                     /* valid while there is an id */
     union {
-        strand_entry entry;                       /* native */
-        struct strand *after;                     /* hosted: in the spare blocks, or as `next` */
+        strand_entry entry;                       /* native, until it begins */
+        void *operation;                          /* io: what the step to be repeated works on;
+                                                     NULL at a strand's begin and end */
+        struct strand *spare;                     /* hosted, in a chain of spare blocks: the next */
     };
-    void *argument;
-    char *stack_low;                              /* native; NULL in a block never used */
     union {
         struct {
             uint8_t state;                        /* enum strand_state; see strand_become */
@@ -135,23 +134,31 @@ struct strand {
     uint8_t deferring;                            /* in its defers: cancels are not met */
     uint8_t unpark;                               /* hosted: made ready by the core, not its host */
     uint8_t has_extras;
-    int saved_errno;                              /* valid while not running */
+    union {
+        int saved_errno;                          /* native; valid while not running */
+        uint32_t after;                           /* hosted, as `next`: an entry's number */
+    };
     uint8_t known;                                /* somebody has the id: see strand_reveal */
     uint8_t size_class;                           /* native: its stack's */
     uint8_t guest;                                /* made by another thread: the stack came from
-                                                     guest_stacks, a hosted block from the heap */
+                                                     guest_stacks, a hosted block goes back to
+                                                     guest_spares */
+    uint8_t listed;                               /* hosted: stands in its scheduler's list */
+    union {
+        struct strand_context context;            /* native; valid while not running */
+        struct strand_more *more;                 /* hosted; NULL: none yet; its block ends here */
+    };
+    char *stack_low;                              /* NULL in a block never used */
 
-    strand_scheduler *scheduler;                  /* a block in a pool is its scheduler's */
-    void *operation;                              /* io: what the step to be repeated works on;
-                                                     NULL at a strand's begin and end */
-    /* A hosted block ends here: STRAND_HOSTED_BYTES. */
     struct strand_wait wait;                      /* strand_wait_of */
     struct strand *next;                          /* ready queue's overflow */
     struct strand_stack stack;
     struct strand_sanitizer sanitizer;
     struct strand_extras extras;                  /* strand_extras, strand_known_extras */
 };
-#define STRAND_HOSTED_BYTES offsetof(struct strand, wait)
+#define STRAND_HOSTED_BYTES (offsetof(struct strand, more) + sizeof(struct strand_more *))
+/* Where a hosted strand's block begins in its table entry. */
+enum { STRAND_HOSTED_PLACE = 8 };
 
 /* What it takes at the top of a stack, which is a multiple of 64. */
 #define STRAND_CONTROL_PLACE_BYTES ((sizeof(struct strand) + 63) & ~(size_t)63)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -14,7 +15,14 @@ enum {
             STRAND_POST_RETRY | STRAND_POST_ABANDON,
 };
 
+#define HOSTED_AT(field) (offsetof(struct strand, field) + STRAND_HOSTED_PLACE)
 _Static_assert(sizeof(struct strand_slot) == 64, "an entry is one cache line");
+_Static_assert(HOSTED_AT(scheduler) == offsetof(struct strand_slot, scheduler) &&
+                   HOSTED_AT(argument) == offsetof(struct strand_slot, next) &&
+                   HOSTED_AT(id) == offsetof(struct strand_slot, id) &&
+                   HOSTED_AT(operation) == offsetof(struct strand_slot, hosted) &&
+                   STRAND_HOSTED_PLACE + STRAND_HOSTED_BYTES <= sizeof(struct strand_slot),
+               "a hosted strand's block stands in its entry");
 
 struct strand_slot *_Atomic strand_table_chunks[STRAND_TABLE_CHUNKS];
 
@@ -41,7 +49,7 @@ static struct strand_slot *make_slot(void)
             return NULL;
         uint32_t first = number - number % STRAND_TABLE_CHUNK_SLOTS;
         for (uint32_t i = 0; i < STRAND_TABLE_CHUNK_SLOTS; i++) {
-            chunk[i] = (struct strand_slot){.number = first + i};
+            chunk[i] = (struct strand_slot){.id = first + i};
             atomic_init(&chunk[i].word, word_of(1, 0));
         }
         atomic_store_explicit(&strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS], chunk,
@@ -51,15 +59,6 @@ static struct strand_slot *make_slot(void)
     return strand_table_slot(number);
 }
 
-static struct strand_slot *next_of(struct strand_slot *slot)
-{
-    return atomic_load_explicit(&slot->next, memory_order_relaxed);
-}
-
-static void set_next(struct strand_slot *slot, struct strand_slot *next)
-{
-    atomic_store_explicit(&slot->next, next, memory_order_relaxed);
-}
 
 /* Under the lock. */
 static struct strand_slot *take_free(void)
@@ -67,7 +66,7 @@ static struct strand_slot *take_free(void)
     struct strand_slot *slot = free_slots;
     if (!slot)
         return make_slot();
-    free_slots = next_of(slot);
+    free_slots = strand_slot_next(slot);
     return slot;
 }
 
@@ -76,7 +75,7 @@ static struct strand_slot *take_any(struct strand_slot_cache *cache)
     struct strand_slot *slot;
     if (cache && cache->first) {
         slot = cache->first;
-        cache->first = next_of(slot);
+        cache->first = strand_slot_next(slot);
         cache->count--;
         return slot;
     }
@@ -86,7 +85,7 @@ static struct strand_slot *take_any(struct strand_slot_cache *cache)
         struct strand_slot *more = take_free();
         if (!more)
             break;
-        set_next(more, cache->first);
+        strand_slot_set_next(more, cache->first);
         cache->first = more;
         cache->count++;
     }
@@ -99,9 +98,9 @@ static void spill(struct strand_slot_cache *cache, unsigned keep)
     pthread_mutex_lock(&lock);
     while (cache->count > keep) {
         struct strand_slot *slot = cache->first;
-        cache->first = next_of(slot);
+        cache->first = strand_slot_next(slot);
         cache->count--;
-        set_next(slot, free_slots);
+        strand_slot_set_next(slot, free_slots);
         free_slots = slot;
     }
     pthread_mutex_unlock(&lock);
@@ -114,7 +113,7 @@ void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot
         return;
     struct strand_slot_cache of_its_own = {0};
     struct strand_slot_cache *into = cache ? cache : &of_its_own;
-    set_next(slot, into->first);
+    strand_slot_set_next(slot, into->first);
     into->first = slot;
     into->count++;
     if (!cache)
@@ -135,16 +134,31 @@ static struct strand_slot *bind(struct strand_slot_cache *cache, strand_schedule
     if (!slot)
         return NULL;
     __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELEASE);
+    slot->mate = 0;
     slot->strand = strand;
     slot->bound = (struct strand_link){0};
     return slot;
+}
+
+struct strand *strand_table_take_hosted(struct strand_slot_cache *cache,
+                                        strand_scheduler *scheduler)
+{
+    struct strand_slot *slot = take_any(cache);
+    if (!slot)
+        return NULL;
+    __atomic_store_n(&slot->scheduler, scheduler, __ATOMIC_RELEASE);
+    slot->mate = strand_slot_number(slot);
+    memset(slot->hosted, 0, sizeof slot->hosted);
+    struct strand *strand = strand_slot_strand(slot);
+    strand->kind = STRAND_HOSTED;
+    return strand;
 }
 
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand)
 {
     struct strand_slot *slot =
-        strand->id ? strand->slot : bind(cache, scheduler, strand);
+        strand->id ? strand_slot_of(strand) : bind(cache, scheduler, strand);
     if (slot)
         strand_slot_begin(slot, strand);
     return slot;
@@ -152,7 +166,7 @@ struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_sc
 
 strand_id strand_slot_id(const struct strand_slot *slot)
 {
-    return word_of(generation_of(atomic_load(&slot->word)), slot->number);
+    return word_of(generation_of(atomic_load(&slot->word)), strand_slot_number(slot));
 }
 
 static bool lives(uint64_t word, strand_id id)
@@ -213,9 +227,10 @@ bool strand_slot_watch(struct strand_slot *slot, strand_id id)
 
 unsigned strand_slot_take_posts(struct strand_slot_cache *cache, struct strand_slot *slot)
 {
+    bool hosted = slot->mate;      /* asked first: a given entry may be anybody's */
     uint64_t before = atomic_fetch_and(&slot->word, ~(uint64_t)(POSTS | STRAND_POST_POSTED));
     CHECK(before & STRAND_POST_POSTED);
-    if (!(before & (STRAND_POST_LIVE | STRAND_POST_KEPT)))
+    if (!(before & (STRAND_POST_LIVE | STRAND_POST_KEPT)) && !hosted)
         strand_table_give(cache, slot);
     return (unsigned)before & (POSTS | STRAND_POST_LIVE);
 }
@@ -281,7 +296,7 @@ void strand_table_forget_results(const strand_scheduler *scheduler)
 void strand_table_unload(void)
 {
     uint32_t unused = 0;
-    for (struct strand_slot *slot = free_slots; slot; slot = next_of(slot))
+    for (struct strand_slot *slot = free_slots; slot; slot = strand_slot_next(slot))
         unused++;
     if (unused != slots_made - 1)
         return;

@@ -16,6 +16,13 @@
  * entry is still POSTED; such an entry is given back when that is over. So does the end of its last
  * generation, since no id may come twice: after 4 billion strands, two minutes' work at worst, an
  * entry is used no more.
+ *
+ * A hosted strand's control block stands in its entry, which stays its scheduler's until the end of
+ * that: one cache line is all that its spawn, its switches and its end touch.
+ *
+ *   native   word | scheduler | next, mate | number | strand | result      | bound
+ *   hosted   word | scheduler | next, mate | id     | operation | flags    | ... | more
+ *                 ^ struct strand begins here
  */
 #ifndef STRAND_STRAND_TABLE_H
 #define STRAND_STRAND_TABLE_H
@@ -41,15 +48,23 @@ enum strand_post {
     STRAND_POST_WORN = 1024,    /* in no word: that was the entry's last generation */
 };
 
-/* One cache line: two strands' entries never share one that several threads write. */
-struct strand_slot {
+/* One cache line: two strands' entries never share one that several threads write. Its memory is a
+ * struct strand's too, and the compiler must know it. */
+struct __attribute__((may_alias)) strand_slot {
     _Alignas(64) _Atomic uint64_t word;
     strand_scheduler *scheduler;           /* valid while LIVE or POSTED */
-    struct strand *strand;                 /* valid while LIVE */
-    struct strand_slot *_Atomic next;      /* in an inbox, or in a free list */
-    void *result;                          /* valid while KEPT */
-    uint32_t number;
-    struct strand_link bound;              /* among its scheduler's; the holder's, 0 while none */
+    _Atomic uint32_t next;                 /* number of the next in an inbox, or in a free list; 0 */
+    uint32_t mate;                         /* hosted: of the next of its scheduler's, of itself at the
+                                              end of those or before; 0: not hosted */
+    strand_id id;                          /* of a hosted strand; its slot number is the entry's ever */
+    union {
+        struct {
+            struct strand *strand;         /* valid while LIVE */
+            void *result;                  /* valid while KEPT */
+            struct strand_link bound;      /* among its scheduler's; the holder's, 0 while none */
+        };
+        char hosted[32];                   /* the rest of the block */
+    };
 };
 
 enum {
@@ -68,7 +83,7 @@ struct strand_slot_cache {
 static inline uint32_t strand_id_slot(strand_id id) { return (uint32_t)id; }
 static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id >> 32); }
 
-/* The entry bound to `strand`, or a free one that is now, LIVE under a new generation, which is
+/* The entry bound to `strand`, a native one, or a free one that is now, LIVE under a new generation, which is
  * strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
@@ -77,6 +92,27 @@ struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_sc
 void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
+static inline uint32_t strand_slot_number(const struct strand_slot *slot)
+{
+    return strand_id_slot(slot->id);
+}
+
+/* Its block: valid while LIVE, a hosted one as long as the entry is its scheduler's. */
+static inline struct strand *strand_slot_strand(const struct strand_slot *slot)
+{
+    return slot->mate ? (struct strand *)((char *)slot + STRAND_HOSTED_PLACE) : slot->strand;
+}
+
+static inline void strand_slot_set_next(struct strand_slot *slot, const struct strand_slot *next)
+{
+    atomic_store_explicit(&slot->next, next ? strand_slot_number(next) : 0, memory_order_relaxed);
+}
+
+/* A free entry with a hosted block in it, blank, which has no id yet; it goes back by
+ * strand_table_give. NULL: no memory. cache NULL: any thread. */
+struct strand *strand_table_take_hosted(struct strand_slot_cache *cache,
+                                        strand_scheduler *scheduler);
+
 static inline struct strand_slot *strand_table_slot(uint32_t number)
 {
     if (number >= (uint64_t)STRAND_TABLE_CHUNK_SLOTS * STRAND_TABLE_CHUNKS)
@@ -84,6 +120,23 @@ static inline struct strand_slot *strand_table_slot(uint32_t number)
     struct strand_slot *chunk = atomic_load_explicit(
         &strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS], memory_order_acquire);
     return chunk ? &chunk[number % STRAND_TABLE_CHUNK_SLOTS] : NULL;
+}
+
+/* In an inbox, or in a free list; NULL at its end. */
+static inline struct strand_slot *strand_slot_next(const struct strand_slot *slot)
+{
+    uint32_t number = atomic_load_explicit(&slot->next, memory_order_relaxed);
+    return number ? strand_table_slot(number) : NULL;
+}
+
+/* The entry of a strand that has an id. */
+static inline struct strand_slot *strand_slot_of(const struct strand *strand)
+{
+    if (strand->kind == STRAND_HOSTED)
+        return (struct strand_slot *)((char *)strand - STRAND_HOSTED_PLACE);
+    uint32_t number = strand_id_slot(strand->id);
+    return &atomic_load_explicit(&strand_table_chunks[number / STRAND_TABLE_CHUNK_SLOTS],
+                                 memory_order_relaxed)[number % STRAND_TABLE_CHUNK_SLOTS];
 }
 
 /* NULL for a slot never given out. Any thread. */
@@ -96,8 +149,7 @@ static inline struct strand_slot *strand_table_find(strand_id id)
 static inline void strand_slot_begin(struct strand_slot *slot, struct strand *strand)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32;
-    strand->slot = slot;
-    strand->id = word | slot->number;
+    strand->id = word | strand_slot_number(slot);
     atomic_store_explicit(&slot->word, word | STRAND_POST_LIVE, memory_order_release);
 }
 /* Whether id has not ended. Any thread. */
@@ -125,7 +177,7 @@ bool strand_slot_knew(const struct strand_slot *slot, strand_id id);
  * strand_slot_take_result. Returns the bits it had. An entry that is then KEPT or POSTED must be
  * bound no more: it goes back to the free ones in take_result, which may be any thread's and at
  * once, or in strand_slot_take_posts (which then returns 0 bits with no LIVE). Nor may one that is
- * WORN.
+ * WORN. A hosted block is never KEPT, and rests in its entry meanwhile: strand_slot_rests.
  */
 static inline unsigned strand_slot_end(struct strand_slot *slot);
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result);
@@ -140,6 +192,13 @@ static inline bool strand_slot_end_unknown(struct strand_slot *slot)
     word += ((uint64_t)1 << 32) - STRAND_POST_LIVE;
     atomic_store_explicit(&slot->word, word, memory_order_release);
     return true;
+}
+
+/* Whether an ended hosted strand's entry is still POSTED, or WORN. The holder. */
+static inline bool strand_slot_rests(const struct strand_slot *slot)
+{
+    uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
+    return (word & STRAND_POST_POSTED) || word >> 32 > STRAND_LAST_GENERATION;
 }
 
 /* For what strand_slot_end has left of other threads' bits. */

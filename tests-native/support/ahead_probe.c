@@ -14,7 +14,7 @@ struct ahead_probe {
     strand_stream *stream;
     struct strand *strands[2];
     struct strand *running;
-    struct strand *spawned;      /* and not begun, each with the one before it as its argument */
+    struct strand *spawned;      /* and not begun: a chain of them */
     char text[64];
 };
 
@@ -48,7 +48,8 @@ int ahead_probe_end(struct ahead_probe *p)
         go_on(p, STRAND_DISPOSED_FINISHED);
     while (p->spawned) {
         struct strand *ends = p->spawned;
-        p->spawned = ends->argument;
+        p->spawned = ends->spare;
+        ends->operation = NULL;
         strand_hosted_end_unbegun(ends);
     }
     int unsent = (int)p->scheduler->unsent;
@@ -84,7 +85,7 @@ int ahead_probe_spawn(struct ahead_probe *p)
     int status = strand_hosted_create(p->scheduler, p->scheduler, NULL, &made);
     if (status < 0)
         return status;
-    made->argument = p->spawned;
+    made->spare = p->spawned;
     p->spawned = made;
     return 0;
 }

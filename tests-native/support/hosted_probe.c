@@ -2,6 +2,7 @@
 #include "hosted_probe.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,6 +82,19 @@ static int sleep_step(struct body *body)
     return status;
 }
 
+static void *wake(void *body)
+{
+    CHECK(strand_scheduler_wake(NULL, ((struct body *)body)->id) == 0);
+    return NULL;
+}
+
+static void wake_from_outside(struct body *body)
+{
+    pthread_t other;
+    CHECK(pthread_create(&other, NULL, wake, body) == 0);
+    CHECK(pthread_join(other, NULL) == 0);
+}
+
 /* One turn of a strand; what became of it. A letter is used up when its step is done. */
 static enum strand_disposition turn(struct probe_host *host, struct body *body)
 {
@@ -116,6 +130,9 @@ static enum strand_disposition turn(struct probe_host *host, struct body *body)
         break;
     case 'c':
         CHECK(probe_host_ready(probe_host_add(host, "c", "f")) == 0);
+        break;
+    case 'o':
+        wake_from_outside(body);
         break;
     case 'S':
         CHECK(sleep_step(body) == -EAGAIN);
@@ -172,6 +189,14 @@ int probe_host_run_baton(struct probe_host *host, int *handed_back)
 int probe_host_join_in_place(struct probe_host *host)
 {
     return host->in_place_status;
+}
+
+void probe_host_wear_out(uint64_t id)
+{
+    struct strand_slot *slot = strand_table_find(id);
+    uint64_t generation = (uint64_t)STRAND_LAST_GENERATION << 32;
+    atomic_store(&slot->word, generation | STRAND_POST_LIVE);
+    strand_slot_strand(slot)->id = generation | strand_slot_number(slot);
 }
 
 uint64_t probe_host_id(const struct probe_host *host, int back)

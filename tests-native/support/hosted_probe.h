@@ -7,7 +7,7 @@
  *   b strand_park_step     s sleep 1 ms     j join the strand created before it
  *   w wake the strand created before it     i sleep 1 ms in place, holding the carrier
  *   J join it in place          S begin to sleep 1 ms, and end in the middle of it
- *   c create one named c that finishes
+ *   c create one named c that finishes     o another thread wakes it: a post on its way
  */
 #ifndef STRAND_TESTS_HOSTED_PROBE_H
 #define STRAND_TESTS_HOSTED_PROBE_H
@@ -33,6 +33,8 @@ int probe_host_run_baton(struct probe_host *host, int *handed_back);
 /* What waiting in place said to a J, a join of the strand created before it. */
 int probe_host_join_in_place(struct probe_host *host);
 
+/* The next strand on the block of that one, which has ended, is to be its last. */
+void probe_host_wear_out(uint64_t id);
 /* The id of the strand that was created so many before the last. */
 uint64_t probe_host_id(const struct probe_host *host, int back);
 

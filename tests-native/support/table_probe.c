@@ -66,7 +66,8 @@ const char *probe_state_name(int state) { return strand_state_name((enum strand_
 
 void probe_park_a_ready_strand(void)
 {
-    strand_control_init(&blank, STRAND_HOSTED);
-    strand_become(&blank, STRAND_READY);
-    strand_become(&blank, STRAND_PARKED);
+    struct strand strand;
+    strand_control_init(&strand, STRAND_HOSTED);
+    strand_become(&strand, STRAND_READY);
+    strand_become(&strand, STRAND_PARKED);
 }

@@ -69,7 +69,7 @@ final class BatonEngine extends Engine {
             }
             // No thread could be had for it: it has ended without a beginning.
             StrandTable.put(strand.slot(), null);
-            next = Native.pass(scheduler.handle(), strand.control, Native.FINISHED);
+            next = Native.pass(scheduler.handle(), strand.control(), Native.FINISHED);
         }
         scheduler.setRunning(null);
         return false;
@@ -81,7 +81,7 @@ final class BatonEngine extends Engine {
         if (Recorder.isOn()) {
             scheduler.recorder.ended(from, became);
         }
-        long next = Native.pass(scheduler.handle(), from.control, became);
+        long next = Native.pass(scheduler.handle(), from.control(), became);
         if (next >= 0 && StrandTable.get((int) (next >>> 1)) == from) {
             return true;
         }

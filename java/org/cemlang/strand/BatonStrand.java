@@ -13,13 +13,15 @@ final class BatonStrand extends Strand {
     private static final @Nullable MethodHandle NEW_VIRTUAL = findNewVirtual();
 
     final Thread thread;
+    private final long control;
     private final ParkingSlot slot;
     private boolean begun;
     private final CountDownLatch ended = new CountDownLatch(1);
 
     BatonStrand(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
-        super(scheduler, control, Native.id(control), name, body);
-        thread = newThread(this::live, name());
+        super(scheduler, Native.id(control), body);
+        this.control = control;
+        thread = newThread(this::live, name == null || name.isEmpty() ? "strand-" + slot() : name);
         slot = new ParkingSlot(thread);
     }
 
@@ -99,6 +101,16 @@ final class BatonStrand extends Strand {
             slot.take(id);
         }
         return true;
+    }
+
+    @Override
+    long control() {
+        return control;
+    }
+
+    @Override
+    String givenName() {
+        return thread.getName();
     }
 
     @Override

@@ -17,7 +17,7 @@ final class Connector {
             throw Failure.at(connecting, address);
         }
         long stream;
-        while ((stream = Native.connectStep(self.control, connecting, deadlineNs))
+        while ((stream = Native.connectStep(self.control(), connecting, deadlineNs))
                 == Errno.AGAIN) {
             self.await(connecting, ABANDONING, address);
         }

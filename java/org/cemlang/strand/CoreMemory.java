@@ -28,14 +28,13 @@ final class CoreMemory {
     private static final int MASK;
     private static final int MORE;
     private static final int ID;
-    private static final int SLOT;
     private static final int STATE;
     private static final int KIND;
     private static final int WAITS;
     private static final int UNPARK;
     private static final int GUEST;
     private static final int OPERATION;
-    private static final int NEXT;
+    private static final int NEXT_SPARE;
     private static final int WORD;
     private static final byte NEW;
     private static final byte READY;
@@ -43,6 +42,10 @@ final class CoreMemory {
     private static final byte PARKED;
     private static final byte HOSTED;
     private static final int LIVE;
+    private static final int CHUNK_BITS;
+    private static final int ENTRY_BYTES;
+    private static final int PLACE;
+    private static final long CHUNKS = Native.tableChunks();
     /** The eight flags of a strand that nothing has happened to. */
     private static final long PLAIN_NEW;
     private static final long PLAIN_RUNNING;
@@ -50,7 +53,7 @@ final class CoreMemory {
     private static final long LAST_GENERATION = 0xffff_fffeL;
 
     static {
-        int[] at = new int[29];
+        int[] at = new int[31];
         Native.hostedLayout(at);
         int next = 0;
         SPARE = at[next++];
@@ -67,21 +70,23 @@ final class CoreMemory {
         MASK = at[next++];
         MORE = at[next++];
         ID = at[next++];
-        SLOT = at[next++];
         STATE = at[next++];
         KIND = at[next++];
         WAITS = at[next++];
         UNPARK = at[next++];
         GUEST = at[next++];
         OPERATION = at[next++];
-        NEXT = at[next++];
+        NEXT_SPARE = at[next++];
         WORD = at[next++];
         NEW = (byte) at[next++];
         READY = (byte) at[next++];
         RUNNING = (byte) at[next++];
         PARKED = (byte) at[next++];
         HOSTED = (byte) at[next++];
-        LIVE = at[next];
+        LIVE = at[next++];
+        CHUNK_BITS = Integer.numberOfTrailingZeros(at[next++]);
+        ENTRY_BYTES = at[next++];
+        PLACE = at[next];
         PLAIN_NEW = flags(NEW, HOSTED);
         PLAIN_RUNNING = flags(RUNNING, HOSTED);
     }
@@ -103,6 +108,12 @@ final class CoreMemory {
         return Memory.USABLE;
     }
 
+    /** The control block of a Java strand that has not ended: it stands in the table. */
+    static long control(int slot) {
+        long chunk = Memory.getLong(CHUNKS + (slot >>> CHUNK_BITS) * (long) Long.BYTES);
+        return chunk + (slot & (1 << CHUNK_BITS) - 1) * (long) ENTRY_BYTES + PLACE;
+    }
+
     static long idOf(long control) {
         return Memory.getLong(control + ID);
     }
@@ -111,7 +122,8 @@ final class CoreMemory {
     long take() {
         long block = Memory.getLong(scheduler + SPARE);
         if (block != 0 && Memory.getInt(scheduler + STOP_REQUESTED) == 0) {
-            Memory.putLong(scheduler + SPARE, Memory.getLong(block + NEXT));
+            Memory.putLong(scheduler + SPARE, Memory.getLong(block + NEXT_SPARE));
+            Memory.putLong(block + OPERATION, 0);
             return block;
         }
         return 0;
@@ -181,13 +193,12 @@ final class CoreMemory {
         boolean plain = Memory.getLong(previous + STATE) == PLAIN_RUNNING
                 && Memory.getByte(previous + GUEST) == 0
                 && Memory.getLong(previous + OPERATION) == 0 && id >>> 32 != LAST_GENERATION;
-        if (!plain || !Memory.compareAndSetLong(
-                Memory.getLong(previous + SLOT) + WORD, word, word + A_GENERATION)) {
+        if (!plain || !Memory.compareAndSetLong(previous + WORD, word, word + A_GENERATION)) {
             return false;
         }
         Memory.putLong(previous + ID, id + A_GENERATION);
         Memory.putLong(previous + STATE, PLAIN_NEW);
-        Memory.putLong(previous + NEXT, Memory.getLong(scheduler + SPARE));
+        Memory.putLong(previous + NEXT_SPARE, Memory.getLong(scheduler + SPARE));
         Memory.putLong(scheduler + SPARE, previous);
         VarHandle.releaseFence();     // who sees it counted sees the spawns before it
         add(FINISHED_COUNT, 1);

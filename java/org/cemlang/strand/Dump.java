@@ -19,7 +19,7 @@ final class Dump {
         byte @Nullable [] bytes;
         core.enterOpen();
         try {
-            bytes = Native.dump(caller != null && caller.scheduler == scheduler ? caller.control : 0,
+            bytes = Native.dump(caller != null && caller.scheduler == scheduler ? caller.control() : 0,
                     core.handle(), stacks);
         } finally {
             core.leave();

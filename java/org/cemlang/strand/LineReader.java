@@ -107,7 +107,7 @@ final class LineReader implements StreamHandle.Step {
     }
 
     private long fetch(Strand self, long handle) throws IOException {
-        long got = step(self.control, handle, stream.deadline());
+        long got = step(self.control(), handle, stream.deadline());
         if (got == Errno.AGAIN) {
             got = stream.await(self, handle, this);
         }

@@ -89,7 +89,7 @@ public final class LineServer implements AutoCloseable {
             return names;
         }
         long made;
-        while ((made = Native.listenStep(self.control, names, backlog)) == Errno.AGAIN) {
+        while ((made = Native.listenStep(self.control(), names, backlog)) == Errno.AGAIN) {
             self.await(names, ABANDONING, address);
         }
         return made;
@@ -122,7 +122,7 @@ public final class LineServer implements AutoCloseable {
         }
         long deadlineNs = timeoutNs > 0 ? Deadlines.afterNanos(timeoutNs) : Native.FOREVER;
         long stream;
-        while ((stream = Native.acceptStep(self.control, listener, deadlineNs))
+        while ((stream = Native.acceptStep(self.control(), listener, deadlineNs))
                 == Errno.AGAIN) {
             self.await(listener, GIVING_UP, address);
         }

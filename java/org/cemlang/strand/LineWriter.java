@@ -22,7 +22,7 @@ final class LineWriter {
     void flush() throws IOException {
         Strand self = stream.strand();
         long handle = stream.handle();
-        long status = Native.flushStep(self.control, handle, stream.deadline());
+        long status = Native.flushStep(self.control(), handle, stream.deadline());
         if (status == Errno.AGAIN) {
             status = stream.await(self, handle, FLUSH);
         }
@@ -33,7 +33,7 @@ final class LineWriter {
     void shutdown() throws IOException {
         Strand self = stream.strand();
         long handle = stream.handle();
-        long status = Native.shutDownStep(self.control, handle, stream.deadline());
+        long status = Native.shutDownStep(self.control(), handle, stream.deadline());
         if (status == Errno.AGAIN) {
             status = stream.await(self, handle, SHUT_DOWN);
         }
@@ -78,7 +78,7 @@ final class LineWriter {
             return;
         }
         long status = Native.writeStep(
-                self.control, handle, stream.deadline(), bytes, offset, length, newline);
+                self.control(), handle, stream.deadline(), bytes, offset, length, newline);
         if (status == Errno.AGAIN) {
             status = stream.await(self, handle, arrayWrite(bytes, offset, length, newline));
         }
@@ -105,7 +105,7 @@ final class LineWriter {
         Strand self = stream.strand();
         long handle = stream.handle();
         long status = Native.writeDirectStep(
-                self.control, handle, stream.deadline(), from, offset, length, newline);
+                self.control(), handle, stream.deadline(), from, offset, length, newline);
         if (status == Errno.AGAIN) {
             status = stream.await(self, handle, new DirectWrite(from, offset, length, newline));
         }

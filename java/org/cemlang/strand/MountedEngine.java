@@ -83,10 +83,10 @@ final class MountedEngine extends Engine {
                 scheduler.recorder.ended(strand, became);
             }
             next = window == null || recorded
-                    ? CoreMemory.NOT_HERE : window.next(strand.control, became);
+                    ? CoreMemory.NOT_HERE : window.next(strand.control(), became);
             if (next == CoreMemory.NOT_HERE) {
                 scheduler.setRunning(null);
-                next = Native.next(handle, strand.control, became);
+                next = Native.next(handle, strand.control(), became);
             }
         }
         return next;

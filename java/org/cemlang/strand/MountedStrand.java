@@ -35,14 +35,14 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     /** Not started. */
     MountedStrand(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
-        super(scheduler, control, idOf(scheduler, control), name, body);
+        super(scheduler, idOf(scheduler, control), body);
         thread = VirtualThreads.create(this, name, this);
         adopted = false;
     }
 
     /** For a virtual thread that others made. */
     MountedStrand(Scheduler scheduler, long control, Thread child) {
-        super(scheduler, control, Native.id(control), child.getName(), null);
+        super(scheduler, Native.id(control), null);
         thread = child;
         adopted = true;
     }
@@ -65,6 +65,17 @@ final class MountedStrand extends Strand implements Executor, Runnable {
     @Override
     public void run() {
         runBody();
+    }
+
+    /** Not kept, for a million of them: the entry of its slot is where it is. */
+    @Override
+    long control() {
+        return CoreMemory.isReachable() ? CoreMemory.control(slot()) : Native.control(slot());
+    }
+
+    @Override
+    String givenName() {
+        return thread.getName();
     }
 
     @Override
@@ -107,7 +118,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     private int readyHere() {
         CoreMemory window = scheduler.window;
-        int status = window == null ? Errno.AGAIN : window.ready(control);
+        int status = window == null ? Errno.AGAIN : window.ready(control());
         return status == Errno.AGAIN ? Native.ready(0, id) : status;
     }
 
@@ -166,7 +177,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     /** Cannot leave the carrier: the carrier polls here until the wait is over. */
     private void waitInPlace() {
-        if (Native.waitInPlace(control) == Errno.NOT_PERMITTED) {
+        if (Native.waitInPlace(control()) == Errno.NOT_PERMITTED) {
             throw new IllegalStateException(this + " would wait for another strand, but cannot leave"
                     + " the carrier: " + Pinning.cause(Thread.currentThread().getStackTrace()));
         }

@@ -71,6 +71,10 @@ final class Native {
     static native long pass(long scheduler, long previous, int disposition);
     /** Where {@link CoreMemory} finds things. */
     static native void hostedLayout(int[] values);
+    /** The address of the addresses of the table's chunks. */
+    static native long tableChunks();
+    /** The control block of a Java strand that has not ended. */
+    static native long control(int slot);
     static native int waitInPlace(long self);
     /** Why a strand that is armed in a step parks; null for one that is not. */
     static native byte @Nullable [] waitReason(long self);

@@ -6,12 +6,24 @@ import org.jspecify.annotations.Nullable;
 
 /** A strand whose body is a C function, on a stack of the core's. It never runs Java by itself. */
 final class NativeStrand extends Strand {
+    private final String name;
     private final NativeEnd end;
 
     NativeStrand(Scheduler scheduler, long id, @Nullable String name, NativeEnd end) {
-        super(scheduler, name, id);
+        super(scheduler, id, null);
+        this.name = name == null ? "" : name;
         this.end = end;
         end.strand = this;
+    }
+
+    @Override
+    long control() {
+        return 0;
+    }
+
+    @Override
+    String givenName() {
+        return name;
     }
 
     @Override

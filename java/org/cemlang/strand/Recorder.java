@@ -80,7 +80,7 @@ final class Recorder {
         if (late.isEnabled() && (sight.readyNs != 0 || sight.parkedNs != 0)) {
             // Either Java has said so, or the core has ended a wait, perhaps before the park.
             long readyNs = sight.readyNs != 0 ? sight.readyNs
-                    : Math.max(sight.parkedNs, Native.wokenNs(strand.control));
+                    : Math.max(sight.parkedNs, Native.wokenNs(strand.control()));
             late.lateBy = Native.now() - readyNs;
             if (late.lateBy >= LATE_NS) {
                 late.of(strand);
@@ -124,7 +124,7 @@ final class Recorder {
     }
 
     private static String reason(Strand strand) {
-        byte @Nullable [] ours = Native.waitReason(strand.control);
+        byte @Nullable [] ours = Native.waitReason(strand.control());
         if (ours != null) {
             return new String(ours, java.nio.charset.StandardCharsets.UTF_8);
         }

@@ -42,30 +42,17 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     final Scheduler scheduler;
-    /** The control block: the strand's own to use, and only until it has ended. */
-    final long control;
     final long id;
 
-    private final String name;
     private @Nullable Runnable body;
     /** Null; what ended it; or, once someone has asked for it, the future that tells the end. */
     private volatile @Nullable Object outcome;
 
-    Strand(Scheduler scheduler, long control, long id, @Nullable String name,
-            @Nullable Runnable body) {
+    /** {@code body} is null where others run it. */
+    Strand(Scheduler scheduler, long id, @Nullable Runnable body) {
         this.scheduler = scheduler;
-        this.control = control;
         this.id = id;
-        this.name = name == null ? "" : name;
         this.body = body;
-    }
-
-    /** Whose body is C. */
-    Strand(Scheduler scheduler, @Nullable String name, long id) {
-        this.scheduler = scheduler;
-        this.control = 0;
-        this.id = id;
-        this.name = name == null ? "" : name;
     }
 
     /**
@@ -78,12 +65,13 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     /**
-     * As given at the spawn, else made from the id.
+     * As given at the spawn, or to its thread later, else made from the id.
      *
      * @return the name
      */
     public final String name() {
-        return name.isEmpty() ? "strand-" + slot() : name;
+        String given = givenName();
+        return given.isEmpty() ? "strand-" + slot() : given;
     }
 
     /**
@@ -161,6 +149,12 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     public final String toString() {
         return "Strand[" + name() + "]";
     }
+
+    /** The control block: the strand's own to use, and only until it has ended; 0 where it runs C. */
+    abstract long control();
+
+    /** Empty for none. */
+    abstract String givenName();
 
     /** On which its Java code runs. */
     abstract Thread thread();
@@ -244,11 +238,11 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
         try {
             resumed = await();
         } catch (Throwable cannotPark) {
-            givingUp.giveUp(control, operation);
+            givingUp.giveUp(control(), operation);
             throw cannotPark;
         }
         if (!resumed) {
-            givingUp.giveUp(control, operation);
+            givingUp.giveUp(control(), operation);
             throw Failure.interruptedIo(where);
         }
     }
@@ -259,7 +253,7 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     /** 0 where the caller is no strand. */
     static long callerControl() {
         Strand caller = Engine.CHOSEN.current();
-        return caller == null ? 0 : caller.control;
+        return caller == null ? 0 : caller.control();
     }
 
     static byte @Nullable [] nameBytes(@Nullable String name) {
@@ -276,9 +270,9 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
             return joinFromOutside(deadlineNs);
         }
         int status;
-        while ((status = Native.joinStep(self.control, id, deadlineNs)) == Errno.AGAIN) {
+        while ((status = Native.joinStep(self.control(), id, deadlineNs)) == Errno.AGAIN) {
             if (!self.await()) {
-                Native.waitDone(self.control);
+                Native.waitDone(self.control());
                 throw new InterruptedException("interrupted while joining " + this);
             }
         }

@@ -214,9 +214,9 @@ public final class Strands {
 
     private static void sleepUntil(Strand self, long deadlineNs) throws InterruptedException {
         int status;
-        while ((status = Native.sleepStep(self.control, deadlineNs)) == Errno.AGAIN) {
+        while ((status = Native.sleepStep(self.control(), deadlineNs)) == Errno.AGAIN) {
             if (!self.await()) {
-                Native.waitDone(self.control);
+                Native.waitDone(self.control());
                 throw new InterruptedException("interrupted while sleeping");
             }
         }

@@ -99,7 +99,7 @@ final class StreamHandle {
         do {
             long deadlineNs = StreamMemory.deadline(stream);
             self.await(stream, GIVING_UP, where);
-            got = step.ask(self.control, stream, deadlineNs);
+            got = step.ask(self.control(), stream, deadlineNs);
         } while (got == Errno.AGAIN);
         return got;
     }
@@ -114,7 +114,7 @@ final class StreamHandle {
         boolean interrupted = false;
         long deadlineNs = deadline();
         int status;
-        while ((status = Native.closeStep(self.control, stream, deadlineNs)) == Errno.AGAIN) {
+        while ((status = Native.closeStep(self.control(), stream, deadlineNs)) == Errno.AGAIN) {
             deadlineNs = StreamMemory.deadline(stream);
             interrupted |= !self.await();
         }

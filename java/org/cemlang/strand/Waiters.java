@@ -70,7 +70,7 @@ final class Waiters {
         waiting.add(self);
         try {
             while (!done.getAsBoolean()) {
-                int status = Native.parkStep(self.control, reason, deadlineNs);
+                int status = Native.parkStep(self.control(), reason, deadlineNs);
                 if (status == Errno.TIMED_OUT) {
                     return done.getAsBoolean();
                 }
@@ -86,7 +86,7 @@ final class Waiters {
             }
             return true;
         } finally {
-            Native.waitDone(self.control);
+            Native.waitDone(self.control());
             waiting.remove(self);
         }
     }

@@ -110,7 +110,7 @@ final class CoreMemoryTest {
         List<Strand> seen = new ArrayList<>();
         Support.Body body = () -> seen.add(Strands.current());
         inTurn(body, body, body);
-        assertEquals(seen.get(0).control, seen.get(1).control);
+        assertEquals(seen.get(0).control(), seen.get(1).control());
         assertNotEquals(seen.get(0).id(), seen.get(1).id());
         assertNotEquals(seen.get(1).id(), seen.get(2).id());
     }
@@ -126,7 +126,7 @@ final class CoreMemoryTest {
             seen.get(0).cancel();
             Strands.sleep(Duration.ofMillis(1));
         });
-        assertEquals(seen.get(0).control, seen.get(1).control);
+        assertEquals(seen.get(0).control(), seen.get(1).control());
         assertNull(seen.get(1).failure());
     }
 
@@ -152,7 +152,7 @@ final class CoreMemoryTest {
             crew.run();
             assertEquals(1, crew.scheduler.stats().wakes());
         }
-        assertEquals(seen.get(0).control, seen.get(1).control);
+        assertEquals(seen.get(0).control(), seen.get(1).control());
         assertEquals(List.of("first", "nobody", "second"), order);
     }
 

@@ -59,7 +59,7 @@ final class NativeStrandTest {
             long id = NativeSupport.spawnScribe(crew.scheduler.handle(), log, 'n', 5);
             crew.spawn("joiner", () -> {
                 Strand self = Strands.current();
-                while (Native.joinStep(self.control, id, Native.FOREVER) == Errno.AGAIN) {
+                while (Native.joinStep(self.control(), id, Native.FOREVER) == Errno.AGAIN) {
                     assertTrue(self.await());
                 }
                 assertEquals(5, log.get(0));
