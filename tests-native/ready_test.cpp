@@ -80,6 +80,23 @@ TEST_F(Ready, shouldPutNoneBeforeThoseThatFoundNoPlace)
     EXPECT_GT(probe_ready_places(), 64u);
 }
 
+TEST_F(Ready, shouldGiveALargeRingBackOnceItHasRunEmpty)
+{
+    append(1500);
+    take(1499);
+    probe_ready_refill();
+    EXPECT_GE(probe_ready_capacity(), 1500u) << "one is in it";
+    take(1);
+    probe_refuse_memory(true);
+    probe_ready_refill();
+    EXPECT_GE(probe_ready_capacity(), 1500u);
+    probe_refuse_memory(false);
+    probe_ready_refill();
+    EXPECT_LE(probe_ready_capacity(), 1024u);
+    append(100);
+    take(100);
+}
+
 TEST_F(Ready, shouldLookOutsideAtEachSwitchWhileSomeFoundNoPlace)
 {
     append(64);

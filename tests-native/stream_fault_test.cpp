@@ -334,4 +334,25 @@ TEST_F(Faulty, shouldWaitForRoomAndForInputThatCannotBeWatched)
     close(back.write);
 }
 
+// As on a machine so busy that the pause is over before it is looked at.
+TEST_F(Faulty, shouldTakeAPauseThatIsOverAtOnceForNoEndOfInput)
+{
+    if (!is_epoll())
+        GTEST_SKIP() << "it is epoll's call that refuses";
+    Ends pipe = make_pipe();
+    faulty.unwatchable_error = EPERM;
+    faulty.hurry_ns = 20 * MS;
+    spawn([&] {
+        strand_stream *in = open_stream(pipe.read);
+        EXPECT_EQ(lines_of(in), Lines{"late\n"});
+        strand_close(in);
+    });
+    spawn([&] {
+        strand_yield();
+        EXPECT_EQ(write(pipe.write, "late\n", 5), 5);
+        close(pipe.write);
+    });
+    EXPECT_EQ(run(), 0);
+}
+
 } // namespace

@@ -6,7 +6,10 @@
 
 #include "table.h"
 
-enum { FIRST_PLACES = 64 };
+enum {
+    FIRST_PLACES = 64,
+    KEPT_PLACES = 1024,      /* of a larger ring that has run empty: those who wait need none */
+};
 
 int strand_ready_init(struct strand_ready_queue *queue)
 {
@@ -80,10 +83,22 @@ void strand_ready_push_slowly(struct strand_ready_queue *queue, struct strand *s
     queue->more_last = strand;
 }
 
+static void give_places_back(struct strand_ready_queue *queue)
+{
+    struct strand **smaller = realloc(queue->ring, KEPT_PLACES * sizeof *smaller);
+    if (!smaller)
+        return;
+    queue->ring = smaller;
+    queue->capacity = KEPT_PLACES;
+}
+
 void strand_ready_refill(struct strand_ready_queue *queue)
 {
-    if (queue->head == queue->tail)
+    if (queue->head == queue->tail) {
         queue->mask = FIRST_PLACES - 1;      /* few strands stay with few cache lines */
+        if (queue->capacity > KEPT_PLACES)
+            give_places_back(queue);
+    }
     while (queue->more_first && queue->tail - queue->head <= queue->mask) {
         struct strand *strand = queue->more_first;
         queue->more_first = after(strand);

@@ -29,7 +29,7 @@ struct strand_ready_queue {
 int strand_ready_init(struct strand_ready_queue *queue);
 void strand_ready_close(struct strand_ready_queue *queue);
 
-/* Lets strands out of `more` into the ring. At each look outside. */
+/* Lets strands out of `more` into the ring; a large one that is empty shrinks. At each look outside. */
 void strand_ready_refill(struct strand_ready_queue *queue);
 
 /* Appends to a full ring, or behind `more`. */

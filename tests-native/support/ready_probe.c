@@ -73,6 +73,11 @@ size_t probe_ready_places(void)
     return scheduler.ready.mask + 1;
 }
 
+size_t probe_ready_capacity(void)
+{
+    return scheduler.ready.capacity;
+}
+
 bool probe_ready_is_look_due_after(unsigned granted)
 {
     strand_scheduler_grant(&scheduler, granted);

@@ -19,6 +19,7 @@ void probe_ready_append(int number);
 int probe_ready_take(void);
 void probe_ready_refill(void);
 size_t probe_ready_places(void);
+size_t probe_ready_capacity(void);
 /* Whether a look outside is due before the next switch, once so many were granted. */
 bool probe_ready_is_look_due_after(unsigned granted);
 

@@ -11,6 +11,7 @@ final class Crowd {
     private static final int WARM_WORKERS = 2_000;
     private static final int WARM_RUNS = 50;
     private static final int BRANCHES = 10;
+    private static final int SKYNETS = 5;
 
     private int parked;
 
@@ -82,19 +83,26 @@ final class Crowd {
         }
     }
 
-    /** A tree of workers, ten children each, that sums 0..n-1 by joins; the third run, in ms. */
+    /**
+     * A tree of workers, ten children each, that sums 0..n-1 by joins: ms a run, the mean of five
+     * after five others. In the first ones all park in code that was compiled before it saw anyone
+     * resumed, and each is thrown back into the interpreter.
+     */
     static double skynetMs(int leaves) {
-        double ms = 0;
-        for (int run = 0; run < 3; run++) {
-            long begin = System.nanoTime();
+        skynetMs(leaves, SKYNETS);
+        return skynetMs(leaves, SKYNETS);
+    }
+
+    private static double skynetMs(int leaves, int runs) {
+        long begin = System.nanoTime();
+        for (int run = 0; run < runs; run++) {
             long[] sum = new long[1];
             SYSTEM.run(() -> sum[0] = skynet(0, leaves));
-            ms = (System.nanoTime() - begin) / 1e6;
             if (sum[0] != (long) leaves * (leaves - 1) / 2) {
                 throw new AssertionError("skynet: " + sum[0]);
             }
         }
-        return ms;
+        return (System.nanoTime() - begin) / 1e6 / runs;
     }
 
     private static long skynet(long first, int leaves) {
