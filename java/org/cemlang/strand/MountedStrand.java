@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * calls decides what is done:
  *
  * <pre>
- *   on the carrier   its state in the core says it: new or parked, then it is queued; queued already,
- *                    then nothing; it has the turn, then that turn ends as a yield
+ *   on the carrier   it has the turn, then that turn ends as a yield; else its state in the core says
+ *                    it: new or parked, then it is queued; queued already, then nothing
  *   anywhere else    a post to the core, which looks at it between two turns: new or parked, then it
  *                    is queued; queued already, then nothing
  * </pre>
@@ -107,6 +107,8 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         if (VirtualThreads.carrier() != scheduler.carrier) {
             record();
             Native.ready(0, id);
+        } else if (scheduler.running() == this) {
+            again = true;
         } else if (!ended) {
             if (readyHere() == Native.RUNS) {
                 again = true;
@@ -139,7 +141,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
             LockSupport.unpark(thread);
         }
         again = false;
-        VirtualThreads.continuationOf(thread).run();
+        VirtualThreads.runTurn(thread);
         if (!thread.isAlive()) {
             return finish();
         }
@@ -149,7 +151,7 @@ final class MountedStrand extends Strand implements Executor, Runnable {
 
     /** A turn that the core does not know of, in vain where the thread cannot run yet. */
     void runBehindTheCore() {
-        VirtualThreads.continuationOf(thread).run();
+        VirtualThreads.runTurn(thread);
     }
 
     private int finish() {

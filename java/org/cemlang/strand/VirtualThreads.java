@@ -25,6 +25,7 @@ final class VirtualThreads {
     private static final MethodHandle NEW = FOUND.constructor;
     private static final MethodHandle SCHEDULER = FOUND.scheduler;
     private static final MethodHandle CONTINUATION = FOUND.continuation;
+    private static final MethodHandle RUN = FOUND.run;
     private static final MethodHandle OWNER = FOUND.owner;
     private static final MethodHandle TAKE_PERMIT = FOUND.takePermit;
     private static final MethodHandle SET_STATE = FOUND.setState;
@@ -113,6 +114,15 @@ final class VirtualThreads {
         }
     }
 
+    /** What its {@link #continuationOf} runs, without the look at that object. */
+    static void runTurn(Thread thread) {
+        try {
+            RUN.invokeExact(thread);
+        } catch (Throwable thrown) {
+            throw unexpected(thrown);
+        }
+    }
+
     /** The thread whose {@link #continuationOf} this is. */
     static Thread ownerOf(Runnable continuation) {
         try {
@@ -167,7 +177,8 @@ final class VirtualThreads {
     private static final class Found {
         @Nullable String missing;
         Class<?> type = Void.class;
-        MethodHandle constructor, scheduler, continuation, owner, takePermit, setState, leave, carrier;
+        MethodHandle constructor, scheduler, continuation, run, owner, takePermit, setState, leave;
+        MethodHandle carrier;
         @Nullable MethodHandle newContainer;
         MethodHandle setMembers, setContainer, setFirstState;
         int started;
@@ -235,6 +246,7 @@ final class VirtualThreads {
                     .asType(MethodType.methodType(Executor.class, Thread.class));
             continuation = lookup.findGetter(type, "runContinuation", Runnable.class)
                     .asType(MethodType.methodType(Runnable.class, Thread.class));
+            run = ofThread(lookup, "runContinuation", void.class);
             takePermit = ofThread(lookup, "getAndSetParkPermit", boolean.class, boolean.class);
             setState = ofThread(lookup, "setState", void.class, int.class);
             leave = ofThread(lookup, "yieldContinuation", boolean.class);
@@ -322,7 +334,7 @@ final class VirtualThreads {
             expect(probe == scheduler.invoke(thread), "another scheduler");
             continuation.run();
             expect(probe.count == 2, "yield does not reach its scheduler");
-            continuation.run();
+            run.invoke(thread);
             expect(probe.count == 2 && thread.getState() == Thread.State.WAITING, "park fails");
             LockSupport.unpark(thread);
             expect(probe.count == 3, "unpark does not reach its scheduler");
