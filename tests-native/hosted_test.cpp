@@ -2,6 +2,7 @@
 // Hosted strands: cpp/scheduler/hosted.h, under a host that is not the JVM.
 #include "scheduler_fixture.h"
 
+#include <atomic>
 #include <cerrno>
 #include <thread>
 
@@ -204,6 +205,47 @@ TEST_F(Hosted, shouldLetABlockRestThatEndsWithAPostOnItsWay)
     EXPECT_EQ(probe_host_run(host, &count), 0);
     EXPECT_STREQ(log, "AABC");
     EXPECT_EQ(stats().finished, 5u);
+}
+
+TEST_F(Hosted, shouldLetTheBlockOfAnothersStrandRestToo)
+{
+    uint64_t first = start("A", "of");
+    std::thread other;
+    spawn([&] {      // A has ended, its post has not arrived: no look outside since
+        other = std::thread([&] { EXPECT_NE(slot_of(start("B", "f")), slot_of(first)); });
+        other.join();
+    });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    start("C", "f");      // on B's, which ended last
+    EXPECT_EQ(slot_of(start("D", "f")), slot_of(first));
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AABCD");
+}
+
+// Others wake strands that are short-lived while new ones begin on their blocks.
+TEST_F(Hosted, shouldTakePostsFromSeveralThreadsAtOnce)
+{
+    std::atomic<uint64_t> known[2] = {};
+    std::atomic<bool> over{false};
+    std::thread others[2];
+    for (int i = 0; i < 2; i++)
+        others[i] = std::thread([&, i] {
+            while (!over)
+                strand_wake(known[i]);
+        });
+    constexpr int times = 2000;
+    spawn([&] {
+        for (int i = 0; i < times; i++) {
+            probe_host_forget(host);
+            known[i % 2] = start("", "f");
+            strand_yield();
+        }
+    });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    over = true;
+    for (std::thread &other : others)
+        other.join();
+    EXPECT_EQ(stats().finished, times + 1u);
 }
 
 // Its entry is its block's for ever: it cannot go to another.

@@ -20,7 +20,7 @@ void strand_inbox_push(strand_scheduler *s, struct strand_slot *slot)
 {
     struct strand_inbox *inbox = &s->inbox;
     atomic_fetch_add(&inbox->pushing, 1);
-    struct strand_slot *top = atomic_load_explicit(&inbox->top, memory_order_relaxed);
+    struct strand_slot *top = atomic_load_explicit(&inbox->top, memory_order_acquire);
     do
         strand_slot_set_next(slot, top);
     while (!atomic_compare_exchange_weak(&inbox->top, &top, slot));

@@ -2,7 +2,8 @@
 /*
  * The ready queue: strictly first in, first out. Only the holder touches it.
  *
- *   ring  [ . . . | head ... the ready ... tail | . . . ]      power of two places, grown on demand
+ *   ring  [ . . . | head ... the ready ... tail | . . . ]      power of two places, grown on demand,
+ *                                                              and given back once it is empty
  *   more  -> strand -> strand                                  only while no memory was had to grow
  *
  * A ring of pointers and not a chain through the strands: a chain is walked at one cache miss a
@@ -29,7 +30,8 @@ struct strand_ready_queue {
 int strand_ready_init(struct strand_ready_queue *queue);
 void strand_ready_close(struct strand_ready_queue *queue);
 
-/* Lets strands out of `more` into the ring; a large one that is empty shrinks. At each look outside. */
+/* Lets strands out of `more` into the ring; a large one that is empty shrinks. At each look
+ * outside. */
 void strand_ready_refill(struct strand_ready_queue *queue);
 
 /* Appends to a full ring, or behind `more`. */
@@ -60,9 +62,10 @@ strand_ready_fetch(const struct strand_ready_queue *queue, uint64_t head, uint64
         return;
     uint64_t near = far - (STRAND_FETCH_BLOCK - STRAND_FETCH_FRAMES);
     const struct strand *soon = queue->ring[near & queue->mask];
-    /* A hosted strand has no frames: where its `more` lies in their place it is fetched in vain. */
-    bool in_vain = sizeof soon->context > sizeof soon->more && soon->kind == STRAND_HOSTED;
-    uintptr_t sp = in_vain ? 0 : (uintptr_t)strand_context_sp(&soon->context);
+    /* A hosted strand has no context: one of a single word is its `more`, fetched in vain; a larger
+     * one would be read beyond its block. */
+    bool beyond = sizeof soon->context > sizeof soon->more && soon->kind == STRAND_HOSTED;
+    uintptr_t sp = beyond ? 0 : (uintptr_t)strand_context_sp(&soon->context);
     strand_fetch((uintptr_t)queue->ring[far & queue->mask], STRAND_CACHE_LINE);
     strand_fetch(sp, 2 * STRAND_CACHE_LINE);
 }

@@ -224,9 +224,9 @@ void strand_arrive(struct strand *strand);                    /* out of the inbo
 void strand_scheduler_adopt(strand_scheduler *s, struct strand *strand);      /* into the living */
 void strand_scheduler_end(strand_scheduler *s, struct strand *strand);   /* joiners, counters */
 void strand_scheduler_release(struct strand *strand);         /* its memory, once it is left */
-void strand_hosted_list(strand_scheduler *s, struct strand *block);      /* at its first arrival */
-void strand_hosted_give_block(strand_scheduler *s, struct strand *block);     /* once more if it
-                                                                   rests: after its posts are taken */
+void strand_hosted_list(strand_scheduler *s, struct strand *block);    /* once the holder has it */
+/* At its strand's end; and, of one that rests, once more when its posts have been taken. */
+void strand_hosted_give_block(strand_scheduler *s, struct strand *block);
 void strand_hosted_give_entries(strand_scheduler *s);         /* all of them, at the end */
 void strand_joiners_wake(struct strand *strand, void *result);
 void strand_watchers_wake(strand_scheduler *s, struct strand_slot *slot, strand_id id,

@@ -11,8 +11,9 @@
  *              | frames               |
  *   stack low  +----------------------+
  *
- * Only the holder of the scheduler (the thread that runs its strands just now) touches it. What
- * other threads may touch lies in the table (table.h).
+ * Only the holder of the scheduler (the thread that runs its strands just now) touches it, and
+ * before it arrives the thread that spawned it. What other threads may touch lies in the table
+ * (table.h).
  */
 #ifndef STRAND_STRAND_CONTROL_H
 #define STRAND_STRAND_CONTROL_H

@@ -23,6 +23,7 @@ _Static_assert(HOSTED_AT(scheduler) == offsetof(struct strand_slot, scheduler) &
                    HOSTED_AT(operation) == offsetof(struct strand_slot, hosted) &&
                    STRAND_HOSTED_PLACE + STRAND_HOSTED_BYTES <= sizeof(struct strand_slot),
                "a hosted strand's block stands in its entry");
+_Static_assert(_Alignof(struct strand) <= STRAND_HOSTED_PLACE, "... where it may");
 
 struct strand_slot *_Atomic strand_table_chunks[STRAND_TABLE_CHUNKS];
 
@@ -58,7 +59,6 @@ static struct strand_slot *make_slot(void)
     slots_made++;
     return strand_table_slot(number);
 }
-
 
 /* Under the lock. */
 static struct strand_slot *take_free(void)
@@ -249,7 +249,7 @@ static unsigned bits_at_end(uint64_t word)
 unsigned strand_slot_end_keeping(struct strand_slot *slot, void *result)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed);
-    CHECK(word & STRAND_POST_LIVE);
+    CHECK((word & STRAND_POST_LIVE) && !slot->mate);
     slot->result = result;
     while (!atomic_compare_exchange_weak(&slot->word, &word,
                                          word_after(word) | STRAND_POST_KEPT))

@@ -54,9 +54,10 @@ struct __attribute__((may_alias)) strand_slot {
     _Alignas(64) _Atomic uint64_t word;
     strand_scheduler *scheduler;           /* valid while LIVE or POSTED */
     _Atomic uint32_t next;                 /* number of the next in an inbox, or in a free list; 0 */
-    uint32_t mate;                         /* hosted: of the next of its scheduler's, of itself at the
-                                              end of those or before; 0: not hosted */
-    strand_id id;                          /* of a hosted strand; its slot number is the entry's ever */
+    uint32_t mate;                         /* hosted: of the next of its scheduler's, of itself at
+                                              the end of those or before; 0: not hosted */
+    strand_id id;                          /* of a hosted strand; its low half is the entry's number
+                                              for ever */
     union {
         struct {
             struct strand *strand;         /* valid while LIVE */
@@ -92,9 +93,10 @@ struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_sc
 void strand_table_give(struct strand_slot_cache *cache, struct strand_slot *slot);
 strand_id strand_slot_id(const struct strand_slot *slot);
 
+/* Any thread, also while the holder gives a hosted strand its id. */
 static inline uint32_t strand_slot_number(const struct strand_slot *slot)
 {
-    return strand_id_slot(slot->id);
+    return strand_id_slot(__atomic_load_n(&slot->id, __ATOMIC_RELAXED));
 }
 
 /* Its block: valid while LIVE, a hosted one as long as the entry is its scheduler's. */
@@ -105,7 +107,8 @@ static inline struct strand *strand_slot_strand(const struct strand_slot *slot)
 
 static inline void strand_slot_set_next(struct strand_slot *slot, const struct strand_slot *next)
 {
-    atomic_store_explicit(&slot->next, next ? strand_slot_number(next) : 0, memory_order_relaxed);
+    uint32_t number = next ? strand_slot_number(next) : 0;
+    atomic_store_explicit(&slot->next, number, memory_order_relaxed);
 }
 
 /* A free entry with a hosted block in it, blank, which has no id yet; it goes back by
@@ -149,7 +152,7 @@ static inline struct strand_slot *strand_table_find(strand_id id)
 static inline void strand_slot_begin(struct strand_slot *slot, struct strand *strand)
 {
     uint64_t word = atomic_load_explicit(&slot->word, memory_order_relaxed) >> 32 << 32;
-    strand->id = word | strand_slot_number(slot);
+    __atomic_store_n(&strand->id, word | strand_slot_number(slot), __ATOMIC_RELAXED);
     atomic_store_explicit(&slot->word, word | STRAND_POST_LIVE, memory_order_release);
 }
 /* Whether id has not ended. Any thread. */

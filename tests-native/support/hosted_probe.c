@@ -191,9 +191,15 @@ int probe_host_join_in_place(struct probe_host *host)
     return host->in_place_status;
 }
 
+void probe_host_forget(struct probe_host *host)
+{
+    host->count = 0;
+}
+
 void probe_host_wear_out(uint64_t id)
 {
     struct strand_slot *slot = strand_table_find(id);
+    CHECK(slot);
     uint64_t generation = (uint64_t)STRAND_LAST_GENERATION << 32;
     atomic_store(&slot->word, generation | STRAND_POST_LIVE);
     strand_slot_strand(slot)->id = generation | strand_slot_number(slot);

@@ -33,6 +33,8 @@ int probe_host_run_baton(struct probe_host *host, int *handed_back);
 /* What waiting in place said to a J, a join of the strand created before it. */
 int probe_host_join_in_place(struct probe_host *host);
 
+/* Makes room in the script book: none of the strands lives any more. */
+void probe_host_forget(struct probe_host *host);
 /* The next strand on the block of that one, which has ended, is to be its last. */
 void probe_host_wear_out(uint64_t id);
 /* The id of the strand that was created so many before the last. */

@@ -5,8 +5,12 @@
 
 #include <ucontext.h>
 
+/* Some libcs align it to 16, for vector registers that no call keeps; a control block, which has one
+ * in it, need not stand so. */
+typedef ucontext_t strand_registers __attribute__((aligned(8)));
+
 struct strand_context {
-    ucontext_t registers;
+    strand_registers registers;
     void (*entry)(void *value);
     void *value;   /* handed over by the switch to this context */
     void *sp;      /* at or below every frame, while parked */

@@ -65,7 +65,8 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     /**
-     * As given at the spawn, or to its thread later, else made from the id.
+     * As given at the spawn, or to its thread later, else made from the id. Dumps of the scheduler go on
+     * with the one of the spawn.
      *
      * @return the name
      */
