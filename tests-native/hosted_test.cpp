@@ -195,7 +195,7 @@ TEST_F(Hosted, shouldLetABlockRestThatEndsWithAPostOnItsWay)
         strand_yield();
         uint64_t meanwhile = start("B", "f");
         EXPECT_NE(slot_of(meanwhile), slot_of(first));
-        strand_sleep(1);      // the post arrives
+        strand_sleep(1);      // by way of a look outside, which takes the post first
         uint64_t later = start("C", "f");
         EXPECT_EQ(slot_of(later), slot_of(first));
         strand_id native = 0;

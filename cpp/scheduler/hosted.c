@@ -39,12 +39,12 @@ void strand_hosted_list(strand_scheduler *s, struct strand *block)
     if (block->listed)
         return;
     block->listed = 1;
-    uint32_t number = strand_slot_number(strand_slot_of(block));
+    struct strand_slot *slot = strand_slot_of(block);
     if (s->hosted_last)
-        strand_table_slot(s->hosted_last)->mate = number;
+        s->hosted_last->mate = strand_slot_number(slot);
     else
-        s->hosted_first = number;
-    s->hosted_last = number;
+        s->hosted_first = slot;
+    s->hosted_last = slot;
 }
 
 /* The first to be taken is the first in the list. */
@@ -106,10 +106,9 @@ void strand_hosted_give_entries(strand_scheduler *s)
 {
     end_spares(&s->spare_hosted);
     end_spares(&s->guest_spares);
-    for (uint32_t number = s->hosted_first, last = 0; number != last;) {
-        struct strand_slot *slot = strand_table_slot(number);
-        last = number;
-        number = slot->mate;
+    struct strand_slot *next;
+    for (struct strand_slot *slot = s->hosted_first; slot; slot = next) {
+        next = strand_slot_mate(slot);
         free(strand_slot_strand(slot)->more);
         strand_table_give(&s->slots, slot);
     }

@@ -84,7 +84,8 @@ struct strand_scheduler {
     struct strand *spare_hosted;               /* control blocks for the next hosted strands ... */
     struct strand *guest_spares;               /* ... made by other threads, under guest_lock */
     struct strand_list bound;                  /* table entries of its native control blocks ... */
-    uint32_t hosted_first, hosted_last;        /* ... and of the hosted ones: their numbers, or 0 */
+    struct strand_slot *hosted_first;          /* ... and of the hosted ones, mate after mate */
+    struct strand_slot *hosted_last;
 
     _Atomic uint64_t arriving;                 /* spawned elsewhere, on the way through the inbox */
     uint64_t spawned, finished, wakes, remote_wakes, polls, timers_fired, pinned_waits;

@@ -89,12 +89,8 @@ void strand_scheduler_visit(strand_scheduler *s, void (*visit)(struct strand *, 
         next = link->next;
         visit_living(CONTAINER_OF(link, struct strand_slot, bound), visit, context);
     }
-    for (uint32_t number = s->hosted_first, last = 0; number != last;) {
-        const struct strand_slot *slot = strand_table_slot(number);
-        last = number;
-        number = slot->mate;
+    for (const struct strand_slot *slot = s->hosted_first; slot; slot = strand_slot_mate(slot))
         visit_living(slot, visit, context);
-    }
 }
 
 static int spawn_here(strand_scheduler *s, const struct strand_options *options,

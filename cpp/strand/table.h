@@ -84,8 +84,8 @@ struct strand_slot_cache {
 static inline uint32_t strand_id_slot(strand_id id) { return (uint32_t)id; }
 static inline uint32_t strand_id_generation(strand_id id) { return (uint32_t)(id >> 32); }
 
-/* The entry bound to `strand`, a native one, or a free one that is now, LIVE under a new generation, which is
- * strand->id. NULL: no memory. cache NULL: any thread. */
+/* The entry bound to `strand`, a native one, or a free one that is now, LIVE under a new generation,
+ * which is strand->id. NULL: no memory. cache NULL: any thread. */
 struct strand_slot *strand_table_take(struct strand_slot_cache *cache, strand_scheduler *scheduler,
                                       struct strand *strand);
 /* To the free ones: an ended entry bound to no block any more; a WORN one to nobody. cache NULL:
@@ -130,6 +130,12 @@ static inline struct strand_slot *strand_slot_next(const struct strand_slot *slo
 {
     uint32_t number = atomic_load_explicit(&slot->next, memory_order_relaxed);
     return number ? strand_table_slot(number) : NULL;
+}
+
+/* The next of a scheduler's hosted entries; NULL at their end. */
+static inline struct strand_slot *strand_slot_mate(const struct strand_slot *slot)
+{
+    return slot->mate == strand_slot_number(slot) ? NULL : strand_table_slot(slot->mate);
 }
 
 /* The entry of a strand that has an id. */
