@@ -21,7 +21,7 @@ final class BatonStrand extends Strand {
     BatonStrand(Scheduler scheduler, long control, @Nullable String name, Runnable body) {
         super(scheduler, Native.id(control), body);
         this.control = control;
-        thread = newThread(this::live, name == null || name.isEmpty() ? "strand-" + slot() : name);
+        thread = newThread(this::live, nameOf(name));
         slot = new ParkingSlot(thread);
     }
 

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * calls decides what is done:
  *
  * <pre>
- *   on the carrier   it has the turn, then that turn ends as a yield; else its state in the core says
- *                    it: new or parked, then it is queued; queued already, then nothing
+ *   on the carrier   its state in the core says it: new or parked, then it is queued; queued already,
+ *                    then nothing; it has the turn, then that turn ends as a yield
  *   anywhere else    a post to the core, which looks at it between two turns: new or parked, then it
  *                    is queued; queued already, then nothing
  * </pre>
@@ -107,8 +107,6 @@ final class MountedStrand extends Strand implements Executor, Runnable {
         if (VirtualThreads.carrier() != scheduler.carrier) {
             record();
             Native.ready(0, id);
-        } else if (scheduler.running() == this) {
-            again = true;
         } else if (!ended) {
             if (readyHere() == Native.RUNS) {
                 again = true;

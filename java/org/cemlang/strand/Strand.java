@@ -65,14 +65,17 @@ public abstract sealed class Strand permits MountedStrand, BatonStrand, NativeSt
     }
 
     /**
-     * As given at the spawn, or to its thread later, else made from the id. Dumps of the scheduler go on
-     * with the one of the spawn.
+     * As given at the spawn, or to its thread later, else made from the id. Dumps of the scheduler go
+     * on with the one of the spawn.
      *
      * @return the name
      */
     public final String name() {
-        String given = givenName();
-        return given.isEmpty() ? "strand-" + slot() : given;
+        return nameOf(givenName());
+    }
+
+    final String nameOf(@Nullable String given) {
+        return given == null || given.isEmpty() ? "strand-" + slot() : given;
     }
 
     /**

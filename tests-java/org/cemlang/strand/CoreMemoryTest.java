@@ -36,6 +36,17 @@ final class CoreMemoryTest {
     }
 
     @Test
+    void shouldFindABlockWhereTheLibraryFindsIt() {
+        List<Long> places = new ArrayList<>();
+        inTurn(() -> {
+            Strand self = Strands.current();
+            places.add(self.control() - Native.control(self.slot()));
+            places.add(self.id() - Native.id(self.control()));
+        });
+        assertEquals(List.of(0L, 0L), places);
+    }
+
+    @Test
     void shouldKeepOneOrderForWhatCallsAndWhatDoesNot() {
         StringBuilder order = new StringBuilder();
         AtomicReference<Thread> parked = new AtomicReference<>();
