@@ -270,6 +270,26 @@ TEST_F(Hosted, shouldRefuseToJoinItself)
     EXPECT_STREQ(log, "AAA");
 }
 
+// Each kind in the order in which the scheduler first had its blocks.
+TEST_F(Hosted, shouldBeCanceledByAStopBehindTheNativeStrands)
+{
+    auto park = [this](const char *name) {
+        return [this, name] {
+            strcat(log, name);
+            EXPECT_EQ(strand_park("test", STRAND_FOREVER), -ECANCELED);
+            strcat(log, name);
+        };
+    };
+    start("A", "bf");
+    spawn(park("n"));
+    start("B", "bf");
+    spawn(park("m"));
+    spawn([this] { EXPECT_EQ(strand_scheduler_stop(scheduler), 0); });
+    EXPECT_EQ(probe_host_run(host, &count), 0);
+    EXPECT_STREQ(log, "AnBm" "nm" "AABB");
+    EXPECT_EQ(count, 2);
+}
+
 TEST_F(Hosted, shouldRefuseNewOnesWhileStopping)
 {
     ASSERT_EQ(strand_scheduler_stop(scheduler), 0);

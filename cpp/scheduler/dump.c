@@ -179,7 +179,8 @@ static void write_own(strand_scheduler *s, int fd, bool stacks)
         write_dump(s, "dump", fd, stacks);
 }
 
-/* Of a carrier that has made no switch in the meantime, so that it is not going anywhere just now. */
+/* Of a carrier that has made no switch in the meantime, so that it is not going anywhere just now.
+ * Should it do so all the same, its block's memory stays under guest_lock. */
 __attribute__((no_sanitize("thread"))) static struct strand *current_of(const strand_scheduler *s)
 {
     return s->current;

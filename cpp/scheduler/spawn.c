@@ -266,11 +266,10 @@ void strand_scheduler_release(struct strand *strand)
     strand_sanitizer_destroy(&strand->sanitizer);
     if (strand->size_class == STRAND_STACK_DENSE && !strand_stack_canary_intact(strand->stack_low))
         strand_scheduler_dense_overrun(strand);
-    if (!strand->guest) {
-        if (!strand_stack_give(s->stacks, strand->size_class, strand_control_top(strand)))
-            strand_stack_release(&strand->stack);
+    if (!strand->guest &&
+        strand_stack_give(s->stacks, strand->size_class, strand_control_top(strand)))
         return;
-    }
+    /* Also of the carrier's own: it may be unmapped, and a dump may be naming the strand (dump.c). */
     pthread_mutex_lock(&s->guest_lock);
     strand_stack_release(&strand->stack);
     pthread_mutex_unlock(&s->guest_lock);
