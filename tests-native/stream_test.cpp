@@ -335,6 +335,33 @@ TEST_F(Reading, shouldEndAtTheDeadlineButTakeWhatIsThere)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Reading, shouldKeepACallsDeadlineWhenAnotherIsSetMeanwhile)
+{
+    Ends pipe = make_pipe();
+    strand_stream *in = nullptr;
+    spawn([&] {
+        in = open_stream(pipe.read);
+        order += line_of(in);
+    });
+    spawn([&] { order += line_of(in); });      // in the queue
+    spawn([&] {
+        EXPECT_EQ(strand_set_deadline(in, 1), 0);
+        put(pipe.write, "half ");              // the first one looks again
+        while (stats().bytes_in < 5)
+            strand_yield();
+        put(pipe.write, "line\nnext\n");
+    });
+    spawn([&] {
+        while (order.size() < 15)
+            strand_yield();
+        EXPECT_EQ(line_of(in), "-ETIMEDOUT") << "of a call that began with it";
+        strand_close(in);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "half line\nnext\n");
+    close(pipe.write);
+}
+
 TEST_F(Reading, shouldMeetACancelOnlyWhenItWouldWait)
 {
     Ends pipe = make_pipe();

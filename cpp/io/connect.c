@@ -57,14 +57,6 @@ static int try_connect(struct strand_connecting *c)
     return 0;
 }
 
-static int wait_connected(struct strand *self, struct strand_connecting *c, int64_t deadline_ns)
-{
-    strand_stream_set_deadline(c->stream, deadline_ns);
-    int status = strand_stream_wait(self, c->stream, &c->stream->writer, "a connection");
-    strand_stream_set_deadline(c->stream, STRAND_FOREVER);
-    return status;
-}
-
 /* One address; as a step. *its_own: the error is this address's, and another may do better. */
 static int try_address(struct strand *self, struct strand_connecting *c, int64_t deadline_ns,
                        bool *its_own)
@@ -88,7 +80,7 @@ static int try_address(struct strand *self, struct strand_connecting *c, int64_t
     if (status != -EAGAIN)
         return status;
     *its_own = false;
-    return wait_connected(self, c, deadline_ns);
+    return strand_stream_wait(self, c->stream, &c->stream->writer, "a connection", deadline_ns);
 }
 
 /* One address that does not answer must leave the others time: an even share of what is left. */

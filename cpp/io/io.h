@@ -49,7 +49,7 @@ struct strand_stream {
     struct strand_object object;
     struct strand_io *io;
     struct strand_loop_watch watch;
-    int64_t deadline_ns;
+    int64_t deadline_ns;                 /* of the next call */
     uint8_t closing;                     /* close has begun: everyone but the closer gets -EBADF */
     uint8_t line_kept;                   /* the reader has a line, and is elsewhere */
     uint8_t readable;                    /* perhaps: nothing has said that a read would wait */
@@ -100,7 +100,7 @@ int strand_stream_adopt(strand_scheduler *s, const struct strand_descriptor *d,
 int strand_stream_watch(strand_stream *s);
 /* Waits for the descriptor in `turn`. -EPERM and the like: it cannot be watched. */
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
-                       const char *reason);
+                       const char *reason, int64_t deadline_ns);
 /* The descriptor goes; the memory when nobody uses it any more. */
 void strand_stream_finish(strand_stream *s);
 
@@ -124,7 +124,7 @@ void strand_stream_lend(strand_stream *s);
 void strand_stream_discard_output(strand_stream *s);
 int strand_stream_take_error(strand_stream *s);
 /* 0: all is with the kernel. Else as a step. */
-int strand_stream_empty_step(struct strand *self, strand_stream *s);
+int strand_stream_empty_step(struct strand *self, strand_stream *s, int64_t deadline_ns);
 
 /* -- standard.c -- */
 void strand_standard_disown(strand_scheduler *s);

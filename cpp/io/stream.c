@@ -152,12 +152,12 @@ int strand_stream_watch(strand_stream *s)
 }
 
 int strand_stream_wait(struct strand *self, strand_stream *s, struct strand_turn *turn,
-                       const char *reason)
+                       const char *reason, int64_t deadline_ns)
 {
     int status = strand_stream_watch(s);
     if (status < 0)
         return status;
-    return strand_wait_arm(self, &turn->waiting, reason, s->deadline_ns, STRAND_WAIT_OUTSIDE);
+    return strand_wait_arm(self, &turn->waiting, reason, deadline_ns, STRAND_WAIT_OUTSIDE);
 }
 
 void strand_stream_finish(strand_stream *s)

@@ -33,21 +33,24 @@ int strand_stream_create_on_copy(strand_scheduler *s, int fd, strand_stream **ou
 /* fd 0 or 1, or 2; created at first use. -EBUSY when another scheduler owns it. */
 int strand_stream_standard(strand_scheduler *s, int fd, strand_stream **out);
 
-int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line);
+/* The deadline is the call's own, the same each time that it asks. */
+int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line,
+                                 int64_t deadline_ns);
 void strand_stream_release_line(struct strand *self, strand_stream *in);
-ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size);
+ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size,
+                                int64_t deadline_ns);
 /* `newline`: adds one. Accepts all or nothing: 0. An error of output accepted earlier is reported
  * by the next step that writes, flushes, shuts down or closes; reading goes on undisturbed. */
 int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
-                             bool newline);
-int strand_stream_flush_step(struct strand *self, strand_stream *s);
-int strand_stream_shutdown_step(struct strand *self, strand_stream *s);
+                             bool newline, int64_t deadline_ns);
+int strand_stream_flush_step(struct strand *self, strand_stream *s, int64_t deadline_ns);
+int strand_stream_shutdown_step(struct strand *self, strand_stream *s, int64_t deadline_ns);
 /*
  * Any result but -EAGAIN: the stream is gone (freed once its reader lets go of its line, and once
  * the strands that were in the middle of an operation have repeated their step or given up).
  * Cancelled, what was accepted still goes out; past the deadline it is dropped.
  */
-int strand_stream_close_step(struct strand *self, strand_stream *s);
+int strand_stream_close_step(struct strand *self, strand_stream *s, int64_t deadline_ns);
 /*
  * For the holder of a scheduler that runs no strand just now. What the kernel does not take at once
  * goes out in the next run; the result is an error of what it was given.
@@ -61,6 +64,7 @@ void strand_stream_give_up(struct strand *self, strand_stream *s);
 
 /* 0: the default. */
 void strand_stream_set_max_line(strand_stream *s, size_t max_line_bytes);
+/* What the calls that begin on it from now on are given. */
 void strand_stream_set_deadline(strand_stream *s, int64_t deadline_ns);
 int64_t strand_stream_deadline(const strand_stream *s);
 

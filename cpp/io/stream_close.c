@@ -27,7 +27,7 @@ static int leave_output_behind(struct strand *self, strand_stream *s, int status
     return status;
 }
 
-static int close_for_good(struct strand *self, strand_stream *s)
+static int close_for_good(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
     if (!s->closing) {
         s->closing = 1;
@@ -38,7 +38,7 @@ static int close_for_good(struct strand *self, strand_stream *s)
         strand_operation_end(self);
         return -EBADF;
     }
-    int status = strand_stream_empty_step(self, s);
+    int status = strand_stream_empty_step(self, s, deadline_ns);
     if (status == -EAGAIN)
         return strand_operation_repeats(self, &s->object);
     if ((status == -ECANCELED || status == -ENOMEM) && strand_stream_unsent_bytes(s) > 0)
@@ -50,14 +50,14 @@ static int close_for_good(struct strand *self, strand_stream *s)
     return status;
 }
 
-int strand_stream_close_step(struct strand *self, strand_stream *s)
+int strand_stream_close_step(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
     if (self->scheduler != s->io->scheduler)
         return -EPERM;
     if (!s->standard)
-        return close_for_good(self, s);
+        return close_for_good(self, s, deadline_ns);
     strand_stream_release_line(self, s);
-    return strand_stream_flush_step(self, s);
+    return strand_stream_flush_step(self, s, deadline_ns);
 }
 
 /* What a stream has accepted, and nobody is there to wait for: it goes on by itself. */

@@ -22,14 +22,14 @@ static void note_held(strand_stream *in)
         strand_io_look_at(in->io, &in->io->held, &in->held);
 }
 
-static int queue_to_read(struct strand *self, strand_stream *in)
+static int queue_to_read(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
-    int status = strand_turn_queue(self, &in->reader, "its turn to read", in->deadline_ns);
+    int status = strand_turn_queue(self, &in->reader, "its turn to read", deadline_ns);
     note_held(in);
     return status;
 }
 
-static int enter_slowly(struct strand *self, strand_stream *in)
+static int enter_slowly(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
     if (in->closing)
         return -EBADF;
@@ -48,15 +48,15 @@ static int enter_slowly(struct strand *self, strand_stream *in)
         in->reader.holder = self->id;
         return 0;
     }
-    return queue_to_read(self, in);
+    return queue_to_read(self, in, deadline_ns);
 }
 
 /* Mostly it is the reader that has the turn, back for its next line, and nobody else wants one: if
  * somebody does while a line is kept, that is listed as held. */
-static inline int enter(struct strand *self, strand_stream *in)
+static inline int enter(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
     if (in->reader.holder != self->id || in->closing || strand_link_listed(&in->held))
-        return enter_slowly(self, in);
+        return enter_slowly(self, in, deadline_ns);
     in->line_kept = 0;
     return 0;
 }
@@ -81,28 +81,28 @@ static ssize_t leave(struct strand *self, strand_stream *in, ssize_t result)
     return result;
 }
 
-static bool must_ask(const struct strand *self, const strand_stream *in)
+static bool must_ask(const struct strand *self, const strand_stream *in, int64_t deadline_ns)
 {
-    return in->readable || strand_wait_is_over(self, in->deadline_ns);
+    return in->readable || strand_wait_is_over(self, deadline_ns);
 }
 
 /* What the loop does not take is asked again after a pause. */
-static int pause_reading(struct strand *self, strand_stream *in)
+static int pause_reading(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
     in->readable = 1;
     strand_backoff_begin(&in->read_backoff);
     int status = strand_backoff_step(self, &in->read_backoff, &in->reader.waiting,
-                                     "input, unwatched", in->deadline_ns);
+                                     "input, unwatched", deadline_ns);
     return status ? status : strand_wait_give_way(self);      /* it is over already */
 }
 
-static int wait_for_input(struct strand *self, strand_stream *in)
+static int wait_for_input(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
     in->refills = 0;
     in->taken = 0;
-    int status = strand_stream_wait(self, in, &in->reader, "input");
+    int status = strand_stream_wait(self, in, &in->reader, "input", deadline_ns);
     if (status == -EPERM)
-        status = pause_reading(self, in);
+        status = pause_reading(self, in, deadline_ns);
     if (status == -EAGAIN)
         strand_line_buffer_rest(&in->lines);
     return status;
@@ -139,31 +139,32 @@ static int take_error(strand_stream *in)
 }
 
 /* A positive count, 0 at the end of input; else as a step. */
-static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size)
+static ssize_t read_some(struct strand *self, strand_stream *in, void *to, size_t size,
+                         int64_t deadline_ns)
 {
     if (in->in_error)
         return take_error(in);
-    if (!must_ask(self, in))
-        return wait_for_input(self, in);
+    if (!must_ask(self, in, deadline_ns))
+        return wait_for_input(self, in, deadline_ns);
     if (in->refills >= STRAND_IO_SHARE) {
         in->refills = 0;
         return strand_wait_give_way(self);
     }
     ssize_t count = strand_stream_receive(in, to, size);
-    return count == -EAGAIN ? wait_for_input(self, in) : count;
+    return count == -EAGAIN ? wait_for_input(self, in, deadline_ns) : count;
 }
 
 /* 0: the line buffer has more, or knows the end. */
-static int refill(struct strand *self, strand_stream *in)
+static int refill(struct strand *self, strand_stream *in, int64_t deadline_ns)
 {
     char *to;
     size_t size;
-    if (!must_ask(self, in))
-        return wait_for_input(self, in);
+    if (!must_ask(self, in, deadline_ns))
+        return wait_for_input(self, in, deadline_ns);
     int status = strand_line_buffer_room(&in->lines, &to, &size);
     if (status < 0)
         return status;
-    ssize_t count = read_some(self, in, to, size);
+    ssize_t count = read_some(self, in, to, size, deadline_ns);
     if (count < 0)
         return (int)count;
     if (count == 0)
@@ -199,9 +200,10 @@ static int take_share(struct strand *self, strand_stream *in)
 }
 
 static __attribute__((noinline)) int read_line_slowly(struct strand *self, strand_stream *in,
-                                                      struct strand_line *line)
+                                                      struct strand_line *line,
+                                                      int64_t deadline_ns)
 {
-    int status = enter(self, in);
+    int status = enter(self, in, deadline_ns);
     if (status == 0) {
         in->wants_line = 0;
         status = take_share(self, in);
@@ -209,7 +211,7 @@ static __attribute__((noinline)) int read_line_slowly(struct strand *self, stran
     if (status < 0)
         return (int)leave(self, in, status);
     while ((status = strand_line_buffer_next(&in->lines, line)) == -EAGAIN) {
-        status = refill(self, in);
+        status = refill(self, in, deadline_ns);
         if (status < 0) {
             in->wants_line = status == -EAGAIN;
             return (int)leave(self, in, status);
@@ -226,7 +228,8 @@ static inline bool is_back_alone(const struct strand *self, const strand_stream 
 }
 
 /* Mostly the next line is here: then nothing is entered or left, the turn and the line are kept. */
-int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line)
+int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct strand_line *line,
+                                 int64_t deadline_ns)
 {
     const char *newline = NULL;
     if (line->size < sizeof *line)
@@ -234,7 +237,7 @@ int strand_stream_read_line_step(struct strand *self, strand_stream *in, struct 
     if (is_back_alone(self, in) && !in->lines.skipping && in->taken < STRAND_LINES_SHARE)
         newline = strand_line_buffer_find(&in->lines);
     if (!newline)
-        return read_line_slowly(self, in, line);
+        return read_line_slowly(self, in, line, deadline_ns);
     in->taken++;
     int status = strand_line_buffer_cut(&in->lines, newline, line);
     if (status < 0) {
@@ -256,9 +259,10 @@ void strand_stream_release_line(struct strand *self, strand_stream *in)
     strand_stream_drop_line(in);
 }
 
-ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size)
+ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to, size_t size,
+                                int64_t deadline_ns)
 {
-    ssize_t count = enter(self, in);
+    ssize_t count = enter(self, in, deadline_ns);
     if (count == 0) {
         in->wants_line = 0;
         count = take_share(self, in);
@@ -268,10 +272,10 @@ ssize_t strand_stream_read_step(struct strand *self, strand_stream *in, void *to
         if (count > 0 || in->lines.ended)
             break;
         if (size < DIRECT_BYTES) {
-            count = refill(self, in);
+            count = refill(self, in, deadline_ns);
             continue;
         }
-        count = read_some(self, in, to, size);
+        count = read_some(self, in, to, size, deadline_ns);
         if (count == 0)
             strand_line_buffer_end(&in->lines);
         break;

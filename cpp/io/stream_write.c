@@ -104,13 +104,13 @@ void strand_stream_drain(strand_stream *s)
         strand_stream_discard_output(s);      /* it was lent, and not used */
 }
 
-static int enter(struct strand *self, strand_stream *out)
+static int enter(struct strand *self, strand_stream *out, int64_t deadline_ns)
 {
     if (out->closing)
         return -EBADF;
     if (self->scheduler != out->io->scheduler)
         return -EPERM;
-    return strand_turn_enter(self, &out->writer, "its turn to write", out->deadline_ns);
+    return strand_turn_enter(self, &out->writer, "its turn to write", deadline_ns);
 }
 
 static int leave(struct strand *self, strand_stream *out, int result)
@@ -123,26 +123,26 @@ static int leave(struct strand *self, strand_stream *out, int result)
     return result;
 }
 
-static void drain_for(struct strand *self, strand_stream *s)
+static void drain_for(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
-    if (s->blocked && strand_wait_is_over(self, s->deadline_ns))
+    if (s->blocked && strand_wait_is_over(self, deadline_ns))
         s->blocked = 0;
     strand_stream_drain(s);
 }
 
-static int wait_for_room(struct strand *self, strand_stream *out, size_t below)
+static int wait_for_room(struct strand *self, strand_stream *out, size_t below, int64_t deadline_ns)
 {
     out->wake_below = below;
     out->emptyings = 0;
     if (out->blocked)      /* an event or the retry will tell */
-        return strand_wait_arm(self, &out->writer.waiting, "room for output", out->deadline_ns,
+        return strand_wait_arm(self, &out->writer.waiting, "room for output", deadline_ns,
                                STRAND_WAIT_OUTSIDE);
     return strand_wait_give_way(self);
 }
 
 /* 0: `size` more bytes may be accepted. They are then taken whole, so that a line is never cut by a
  * cancel or a deadline. */
-static int make_room(struct strand *self, strand_stream *out, size_t size)
+static int make_room(struct strand *self, strand_stream *out, size_t size, int64_t deadline_ns)
 {
     size_t unsent = strand_stream_unsent_bytes(out);
     if (unsent == 0 || (unsent < STRAND_UNSENT_BYTES && size <= STRAND_UNSENT_BYTES - unsent))
@@ -152,12 +152,12 @@ static int make_room(struct strand *self, strand_stream *out, size_t size)
         return strand_wait_give_way(self);
     }
     out->emptyings++;
-    drain_for(self, out);
+    drain_for(self, out, deadline_ns);
     if (out->out_error)
         return strand_stream_take_error(out);
     if (strand_stream_unsent_bytes(out) < STRAND_UNSENT_BYTES)
         return 0;
-    return wait_for_room(self, out, STRAND_UNSENT_BYTES);
+    return wait_for_room(self, out, STRAND_UNSENT_BYTES, deadline_ns);
 }
 
 static int append(strand_stream *out, const void *from, size_t size, bool newline)
@@ -211,15 +211,16 @@ static int accept_bytes(strand_stream *out, const void *from, size_t size, bool 
 }
 
 static __attribute__((noinline)) int write_slowly(struct strand *self, strand_stream *out,
-                                                  const void *from, size_t size, bool newline)
+                                                  const void *from, size_t size, bool newline,
+                                                  int64_t deadline_ns)
 {
     if (size >= SIZE_MAX / 2)
         return -EINVAL;
-    int status = enter(self, out);
+    int status = enter(self, out, deadline_ns);
     if (status == 0)
         status = out->shut ? -EPIPE : strand_stream_take_error(out);
     if (status == 0)
-        status = make_room(self, out, size + newline);
+        status = make_room(self, out, size + newline, deadline_ns);
     if (status == 0)
         status = accept_bytes(out, from, size, newline);
     return leave(self, out, status);
@@ -227,40 +228,40 @@ static __attribute__((noinline)) int write_slowly(struct strand *self, strand_st
 
 /* Mostly there is room behind other lines: then nothing is entered, counted as unsent, or left. */
 int strand_stream_write_step(struct strand *self, strand_stream *out, const void *from, size_t size,
-                             bool newline)
+                             bool newline, int64_t deadline_ns)
 {
     size_t room = STRAND_UNSENT_BYTES - 1, unsent = strand_stream_unsent_bytes(out);
     bool at_once = strand_turn_free(&out->writer) && !self->operation && !out->out_error &&
                    !(out->closing | out->shut) && self->scheduler == out->io->scheduler;
     if (!at_once || size >= room || unsent >= room - size)
-        return write_slowly(self, out, from, size, newline);
+        return write_slowly(self, out, from, size, newline, deadline_ns);
     if (!strand_out_buffer_put(&out->out, from, size, newline))
         return accept_bytes(out, from, size, newline);
     strand_counter_add(&out->io->lines_out, newline);
     return 0;
 }
 
-int strand_stream_empty_step(struct strand *self, strand_stream *s)
+int strand_stream_empty_step(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
-    drain_for(self, s);
+    drain_for(self, s, deadline_ns);
     if (s->out_error)
         return strand_stream_take_error(s);
-    return strand_stream_unsent_bytes(s) == 0 ? 0 : wait_for_room(self, s, 1);
+    return strand_stream_unsent_bytes(s) == 0 ? 0 : wait_for_room(self, s, 1, deadline_ns);
 }
 
-int strand_stream_flush_step(struct strand *self, strand_stream *s)
+int strand_stream_flush_step(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
-    int status = enter(self, s);
+    int status = enter(self, s, deadline_ns);
     if (status == 0)
-        status = strand_stream_empty_step(self, s);
+        status = strand_stream_empty_step(self, s, deadline_ns);
     return leave(self, s, status);
 }
 
-int strand_stream_shutdown_step(struct strand *self, strand_stream *s)
+int strand_stream_shutdown_step(struct strand *self, strand_stream *s, int64_t deadline_ns)
 {
-    int status = enter(self, s);
+    int status = enter(self, s, deadline_ns);
     if (status == 0)
-        status = strand_stream_empty_step(self, s);
+        status = strand_stream_empty_step(self, s, deadline_ns);
     if (status == 0 && !s->shut) {
         status = strand_descriptor_shutdown_write(&s->descriptor);
         s->shut = status == 0;

@@ -40,13 +40,15 @@ static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd
     return strand_jni_handle(status, stream);
 }
 
-/* Of the call that begins or goes on: absolute, or, negative, a patience that begins now. */
-static void set_deadline(strand_stream *s, jlong deadline_ns)
+/* Of the call that goes on, absolute; or, negative, of one that begins, a patience. Java reads it
+ * there (StreamMemory.deadline) before it waits. */
+static int64_t set_deadline(strand_stream *s, jlong deadline_ns)
 {
     int64_t now = deadline_ns < 0 ? strand_now_ns() : 0;
     if (deadline_ns < 0)
         deadline_ns = -deadline_ns > STRAND_FOREVER - now ? STRAND_FOREVER : now - deadline_ns;
     strand_stream_set_deadline(s, deadline_ns);
+    return deadline_ns;
 }
 
 /* The line's bytes into `bytes`, which is buffer.bytes and is replaced there when it is too small.
@@ -69,10 +71,10 @@ static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jlo
                             jbyteArray bytes, jint length, jobject buffer)
 {
     (void)class;
-    set_deadline(strand_jni_pointer(in), deadline_ns);
+    deadline_ns = set_deadline(strand_jni_pointer(in), deadline_ns);
     struct strand_line line = {.size = sizeof line};
-    int status =
-        strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in), &line);
+    int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in),
+                                              &line, deadline_ns);
     if (status <= 0)
         return status < 0 ? status : STRAND_JNI_END;
     status = copy_line(env, bytes, length, buffer, &line);
@@ -84,14 +86,14 @@ static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jlong d
                        jbyteArray from, jint offset, jint length, jboolean newline)
 {
     (void)class;
-    set_deadline(strand_jni_pointer(out), deadline_ns);
+    deadline_ns = set_deadline(strand_jni_pointer(out), deadline_ns);
     char small[SMALL_WRITE_BYTES];
     char *bytes = length <= SMALL_WRITE_BYTES ? small : malloc((size_t)length);
     if (!bytes)
         return -ENOMEM;
     (*env)->GetByteArrayRegion(env, from, offset, length, (jbyte *)bytes);
     int status = strand_stream_write_step(strand_jni_pointer(self), strand_jni_pointer(out), bytes,
-                                          (size_t)length, newline);
+                                          (size_t)length, newline, deadline_ns);
     if (bytes != small)
         free(bytes);
     return status;
@@ -101,33 +103,36 @@ static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, 
                               jobject from, jint offset, jint length, jboolean newline)
 {
     (void)class;
-    set_deadline(strand_jni_pointer(out), deadline_ns);
+    deadline_ns = set_deadline(strand_jni_pointer(out), deadline_ns);
     const char *bytes = (*env)->GetDirectBufferAddress(env, from);
     if (!bytes)
         return -EINVAL;
     return strand_stream_write_step(strand_jni_pointer(self), strand_jni_pointer(out),
-                                    bytes + offset, (size_t)length, newline);
+                                    bytes + offset, (size_t)length, newline, deadline_ns);
 }
 
 static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    set_deadline(strand_jni_pointer(stream), deadline_ns);
-    return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream),
+                                    deadline_ns);
 }
 
 static jint shut_down_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    set_deadline(strand_jni_pointer(stream), deadline_ns);
-    return strand_stream_shutdown_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    return strand_stream_shutdown_step(strand_jni_pointer(self), strand_jni_pointer(stream),
+                                       deadline_ns);
 }
 
 static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    set_deadline(strand_jni_pointer(stream), deadline_ns);
-    return strand_stream_close_step(strand_jni_pointer(self), strand_jni_pointer(stream));
+    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    return strand_stream_close_step(strand_jni_pointer(self), strand_jni_pointer(stream),
+                                    deadline_ns);
 }
 
 static void give_up(JNIEnv *env, jclass class, jlong self, jlong stream)

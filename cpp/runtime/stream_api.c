@@ -41,12 +41,20 @@ strand_stream *strand_stdout(void)
     return standard_or_errno(1);
 }
 
+/* A step of the calling strand, `self`. Its deadline_ns is the stream's as the call begins: others
+ * may set another while it waits. */
+#define AWAIT_ON(stream, step)                                                                     \
+    __extension__({                                                                                \
+        struct strand *self = strand_calling();                                                    \
+        int64_t deadline_ns = strand_stream_deadline(stream);                                      \
+        STRAND_AWAIT(self, step);                                                                  \
+    })
+
 int strand_read_line(strand_stream *in, struct strand_line *line)
 {
-    struct strand *self = strand_calling();
     if (!in || !line)
         return -EINVAL;
-    return STRAND_AWAIT(self, strand_stream_read_line_step(self, in, line));
+    return AWAIT_ON(in, strand_stream_read_line_step(self, in, line, deadline_ns));
 }
 
 int strand_line_release(strand_stream *in)
@@ -62,18 +70,16 @@ int strand_line_release(strand_stream *in)
 
 ssize_t strand_read(strand_stream *s, void *to, size_t size)
 {
-    struct strand *self = strand_calling();
     if (!s || (!to && size > 0))
         return -EINVAL;
-    return STRAND_AWAIT(self, strand_stream_read_step(self, s, to, size));
+    return AWAIT_ON(s, strand_stream_read_step(self, s, to, size, deadline_ns));
 }
 
 static int write_bytes(strand_stream *s, const void *from, size_t size, bool newline)
 {
-    struct strand *self = strand_calling();
     if (!s || (!from && size > 0))
         return -EINVAL;
-    return STRAND_AWAIT(self, strand_stream_write_step(self, s, from, size, newline));
+    return AWAIT_ON(s, strand_stream_write_step(self, s, from, size, newline, deadline_ns));
 }
 
 int strand_write_line(strand_stream *out, const char *text, size_t length)
@@ -106,20 +112,17 @@ int strand_println(const char *text, size_t length)
 
 int strand_flush(strand_stream *s)
 {
-    struct strand *self = strand_calling();
-    return s ? STRAND_AWAIT(self, strand_stream_flush_step(self, s)) : -EINVAL;
+    return s ? AWAIT_ON(s, strand_stream_flush_step(self, s, deadline_ns)) : -EINVAL;
 }
 
 int strand_shutdown_write(strand_stream *s)
 {
-    struct strand *self = strand_calling();
-    return s ? STRAND_AWAIT(self, strand_stream_shutdown_step(self, s)) : -EINVAL;
+    return s ? AWAIT_ON(s, strand_stream_shutdown_step(self, s, deadline_ns)) : -EINVAL;
 }
 
 int strand_close(strand_stream *s)
 {
-    struct strand *self = strand_calling();
-    return s ? STRAND_AWAIT(self, strand_stream_close_step(self, s)) : -EINVAL;
+    return s ? AWAIT_ON(s, strand_stream_close_step(self, s, deadline_ns)) : -EINVAL;
 }
 
 int strand_set_max_line(strand_stream *s, size_t max_line_bytes)

@@ -60,7 +60,7 @@ int ahead_probe_end(struct ahead_probe *p)
 
 int ahead_probe_read(struct ahead_probe *p, int strand, struct strand_line *line)
 {
-    int status = strand_stream_read_line_step(p->strands[strand], p->stream, line);
+    int status = strand_stream_read_line_step(p->strands[strand], p->stream, line, STRAND_FOREVER);
     if (status == 1) {
         CHECK(line->length <= sizeof p->text);
         line->text = memcpy(p->text, line->text, line->length);
@@ -71,12 +71,13 @@ int ahead_probe_read(struct ahead_probe *p, int strand, struct strand_line *line
 
 int ahead_probe_write(struct ahead_probe *p, int strand, const char *text)
 {
-    return strand_stream_write_step(p->strands[strand], p->stream, text, strlen(text), true);
+    return strand_stream_write_step(p->strands[strand], p->stream, text, strlen(text), true,
+                                    STRAND_FOREVER);
 }
 
 int ahead_probe_close(struct ahead_probe *p, int strand)
 {
-    return strand_stream_close_step(p->strands[strand], p->stream);
+    return strand_stream_close_step(p->strands[strand], p->stream, STRAND_FOREVER);
 }
 
 int ahead_probe_spawn(struct ahead_probe *p)
