@@ -2,13 +2,11 @@
 // A whole life in which the n-th call of a kind is refused, once or from then on, for n = 1, 2, ...
 // until a life in which nothing was: each ends in a child that says what came of it. Then one in
 // which nothing is refused must do all it is to do, and leave what it found.
-#include <dirent.h>
-#include <sched.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 
+#include "alone.h"
 #include "child.h"
 #include "failing_calls.h"
 #include "whole_life.h"
@@ -31,23 +29,10 @@ std::ostream &operator<<(std::ostream &out, const Traces &t)
                << " descriptors";
 }
 
-int entries_of(const char *folder)
-{
-    int count = 0;
-    DIR *entries = opendir(folder);
-    while (readdir(entries))
-        count++;
-    closedir(entries);
-    return count;
-}
-
-// Threads that look names up outlive the scheduler. An emulator has one of its own from the start.
 Traces traces()
 {
-    static const int alone = entries_of("/proc/self/task");
-    while (entries_of("/proc/self/task") > alone)
-        sched_yield();
-    return {failing.blocks, failing.mapped_bytes, entries_of("/proc/self/fd")};
+    int descriptors = descriptors_when_alone();      // first: what its threads have is freed then
+    return {failing.blocks, failing.mapped_bytes, descriptors};
 }
 
 struct Record {

@@ -4,40 +4,18 @@
 // 1, and says why, when something was not as it should be.
 #include "whole_life.h"
 
-#include <dirent.h>
-#include <sched.h>
-
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-static int entries_of(const char *folder)
-{
-    int count = 0;
-    DIR *entries = opendir(folder);
-    while (entries && readdir(entries))
-        count++;
-    if (entries)
-        closedir(entries);
-    return count;
-}
-
-// Threads that look names up outlive the scheduler, with descriptors of libc's. An emulator has one of
-// its own from the start.
-static int descriptors()
-{
-    static const int alone = entries_of("/proc/self/task");
-    while (entries_of("/proc/self/task") > alone)
-        sched_yield();
-    return entries_of("/proc/self/fd");
-}
+#include "alone.h"
 
 static bool lives(LifeWish wish, bool undisturbed)
 {
     LifeReport report;
-    int before = descriptors();
+    int before = descriptors_when_alone();
     live_whole_life(wish, &report);
-    int after = descriptors();
+    int after = descriptors_when_alone();
     if (report.odd_call)
         printf("%s gave %d\n", report.odd_call, report.odd_status);
     if (report.wrong)
