@@ -100,7 +100,9 @@ final class TurnsTest {
                 .map(line -> java.util.stream.Stream.of(line.split(" "))
                         .mapToLong(Long::parseLong).toArray()).toArray(long[][]::new);
         assertTrue(seen[1][0] - seen[0][0] < 2 * 1024, result.out());
-        assertTrue(seen[1][1] - seen[0][1] < 16 * 1024, result.out());
+        if (!ChildJvm.sanitized()) {     // which keeps what is freed for a while
+            assertTrue(seen[1][1] - seen[0][1] < 16 * 1024, result.out());
+        }
         assertTrue(seen[1][2] <= seen[0][2] + 8, result.out());
         assertTrue(seen[1][3] <= seen[0][3] + 64, result.out());
     }

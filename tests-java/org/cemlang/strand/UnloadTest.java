@@ -116,7 +116,9 @@ final class UnloadTest {
                 + " library, descriptors:\n" + result.out());
         long[][] seen = result.out().lines().map(line -> Stream.of(line.split(" "))
                 .mapToLong(Long::parseLong).toArray()).toArray(long[][]::new);
-        assertTrue(seen[1][0] - seen[0][0] < 8 * 1024, result.out());
+        if (!ChildJvm.sanitized()) {     // which keeps what is freed for a while
+            assertTrue(seen[1][0] - seen[0][0] < 8 * 1024, result.out());
+        }
         assertTrue(seen[1][1] <= seen[0][1] + 1, result.out());
         assertTrue(seen[1][2] <= seen[0][2] + 1, result.out());
     }
