@@ -106,7 +106,7 @@ test_fuzz() {
         record fuzz - native detect 0 0 0 'not run, no libFuzzer on this machine'
         return
     fi
-    native_build_targets=(fuzz_line_buffer fuzz_address fuzz_scheduler)
+    native_build_targets=(fuzz_line_buffer fuzz_address fuzz_scheduler fuzz_stream)
     if build_native fuzz -DSTRAND_FUZZ=ON -DSTRAND_SANITIZE=address,undefined -DSTRAND_JNI=OFF \
         -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++; then
         seconds=$(awk -v m="$fuzz_minutes" 'BEGIN { print int(m * 60 + 0.5) }')

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // cpp/io/line_buffer against a plain reference: bytes in chunks of any size, and between them lines,
-// raw reads, and rests. The reference has all bytes that ever came in one string, and looks through
-// it from the place where the reader stands.
+// raw reads, and rests.
 #include <cerrno>
 #include <cstring>
 #include <string>
 
 #include "fuzz.h"
+#include "line_reference.h"
 
 extern "C" {
 #include "line_buffer.h"
@@ -15,63 +15,6 @@ extern "C" {
 namespace {
 
 constexpr size_t MOST_BYTES = 1 << 20;
-
-struct Reference {
-    std::string came;
-    size_t at = 0;
-    size_t limit;
-    bool ended = false;
-    bool passing = false;      // what is left of a line that was refused
-
-    size_t there() const { return came.size() - at; }
-
-    // Of what is here without a newline: whether any continuation is still a line in the limit.
-    bool over_limit(size_t length) const
-    {
-        bool perhaps_ending = length == limit + 1 && came.back() == '\r' && !ended;
-        return length > limit && !perhaps_ending;
-    }
-
-    int refuse(size_t newline)
-    {
-        passing = newline == std::string::npos && !ended;
-        at = newline == std::string::npos ? came.size() : newline + 1;
-        return -E2BIG;
-    }
-
-    int next(std::string *text, int *ending)
-    {
-        size_t newline = came.find('\n', at);
-        if (passing) {
-            at = newline == std::string::npos ? came.size() : newline + 1;
-            if (newline == std::string::npos)
-                return ended ? 0 : -EAGAIN;
-            passing = false;
-            newline = came.find('\n', at);
-        }
-        *ending = newline != std::string::npos;
-        *text = came.substr(at, *ending ? newline - at : newline);
-        if (*ending && !text->empty() && text->back() == '\r') {
-            text->pop_back();
-            *ending = 2;
-        }
-        if (*ending ? text->size() > limit : over_limit(text->size()))
-            return refuse(newline);
-        if (*ending == 0 && !ended)
-            return -EAGAIN;
-        at += text->size() + static_cast<size_t>(*ending);
-        return *ending || !text->empty();
-    }
-
-    std::string take(size_t size)
-    {
-        std::string text = came.substr(at, size);
-        at += text.size();
-        if (!text.empty())
-            passing = false;
-        return text;
-    }
-};
 
 class Both {
 public:
@@ -154,7 +97,7 @@ private:
 
     strand_buffer_pool pool{};
     strand_line_buffer buffer{};
-    Reference reference{};
+    LineReference reference{};
 };
 
 std::string chunk_of(Bytes *bytes)
