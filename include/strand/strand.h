@@ -383,7 +383,8 @@ STRAND_API int strand_close(strand_stream *s);
 /** How long a line may be, without its ending, from the next that is read on; 0: 1 MiB. For those of
  * an accepted connection, of which one that never ends its line holds so much memory. */
 STRAND_API int strand_set_max_line(strand_stream *s, size_t max_line_bytes);
-/** A deadline for the calls that follow on it; STRAND_FOREVER for none. */
+/** A deadline for the calls that begin on it from now on; STRAND_FOREVER for none. One that waits
+ * already keeps its own. */
 STRAND_API int strand_set_deadline(strand_stream *s, int64_t deadline_ns);
 
 /** @} */

@@ -10,7 +10,8 @@ java_patience=900
 java_forks=$((jobs > 1 ? 2 : 1))
 
 # test_java JDK ENGINE CONTEXT [WHAT JVM-OPTIONS]: the engine may be auto. With another build's library
-# than the context's, or another program than the JDK's java, where java_build and java_program say so.
+# than the context's, another program than the JDK's java, or some tests alone, where java_build,
+# java_program and java_tests say so.
 test_java() {
     local home=$1 engine=$2 context=$3 what=${4:-} options=${5:-}
     local version reports name status=0
@@ -22,7 +23,7 @@ test_java() {
     logged "$name" run_maven "$jdk" -Dstrand.native.skip=true -Dstrand.build="$root/build/${java_build:-$context}" \
         -Djvm="${java_program:-$home/bin/java}" -Dstrand.engine="$engine" -Dsurefire.timeout="$java_patience" \
         -DforkCount="$java_forks" -Dstrand.test.jvm="--enable-native-access=ALL-UNNAMED $options" \
-        -Dstrand.test.reports="$reports" surefire:test@default-test || status=$?
+        -Dstrand.test.reports="$reports" ${java_tests:+"-Dtest=$java_tests"} surefire:test@default-test || status=$?
     [ "$status" -eq 0 ] || show_log "$name"
     record_junit "$status" java "$version" "$engine" "$context" "$what" "$reports"/TEST-*.xml
     if grep -qsE '(WARNING|FATAL ERROR) in native method' "$results/$name.log" "$reports"/*dumpstream; then
@@ -77,7 +78,9 @@ test_all_java() {
         test_collected "$home" mounted asm G1
         test_collected "$home" mounted ucontext Z
         test_collected "$home" baton ucontext Serial
-        test_collected "$home" auto asm Shenandoah \
+        # An engine that its JDK does not allow, and what every engine promises.
+        java_tests='MountedEngineTest,Strand*Test,SchedulerTest,SeveralSchedulersTest,InteropTest' \
+            test_collected "$home" auto asm Shenandoah \
             '-XX:+UnlockExperimentalVMOptions -XX:-VMContinuations' ', without continuations'
     done
     [ "$mounted" = yes ] || record java - mounted all 0 0 0 'not run, no JDK ≥ 21'
