@@ -248,6 +248,37 @@ TEST_F(Writing, shouldTimeOutBeforeALineIsAcceptedNeverInTheMiddle)
     EXPECT_EQ(run(), 0);
 }
 
+TEST_F(Writing, shouldKeepACallsDeadlineWhenAnotherIsSetMeanwhile)
+{
+    Ends sockets = make_narrow();
+    strand_stream *out = nullptr;
+    int writers = 3;
+    auto done = [&](int status, char name) {
+        EXPECT_EQ(status, 0) << name;
+        order += name;
+        if (--writers == 0) {
+            EXPECT_EQ(strand_close(out), 0);
+        }
+    };
+    spawn([&] {
+        out = open_stream(sockets.write);
+        EXPECT_EQ(put_line(out, std::string(200000, 'x')), 0);
+        done(put_line(out, "waits for room"), 'L');
+    });
+    spawn([&] { done(strand_flush(out), 'F'); });
+    spawn([&] { done(strand_shutdown_write(out), 'S'); });
+    spawn([&] {
+        EXPECT_EQ(strand_set_deadline(out, 1), 0);
+        strand_stream *in = open_stream(sockets.read);
+        EXPECT_EQ(line_of(in).size(), 200001u);
+        EXPECT_EQ(line_of(in), "waits for room\n");
+        EXPECT_EQ(line_of(in), "");
+        strand_close(in);
+    });
+    EXPECT_EQ(run(), 0);
+    EXPECT_EQ(order, "LFS");
+}
+
 TEST_F(Writing, shouldTryOnceAfterTheDeadline)
 {
     Ends sockets = make_sockets();

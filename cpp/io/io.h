@@ -49,7 +49,7 @@ struct strand_stream {
     struct strand_object object;
     struct strand_io *io;
     struct strand_loop_watch watch;
-    int64_t deadline_ns;                 /* of the next call */
+    int64_t deadline_ns;                 /* of the next call; with a host, of the last that asked */
     uint8_t closing;                     /* close has begun: everyone but the closer gets -EBADF */
     uint8_t line_kept;                   /* the reader has a line, and is elsewhere */
     uint8_t readable;                    /* perhaps: nothing has said that a read would wait */

@@ -40,9 +40,9 @@ static jlong standard_stream(JNIEnv *env, jclass class, jlong scheduler, jint fd
     return strand_jni_handle(status, stream);
 }
 
-/* Of the call that goes on, absolute; or, negative, of one that begins, a patience. Java reads it
- * there (StreamMemory.deadline) before it waits. */
-static int64_t set_deadline(strand_stream *s, jlong deadline_ns)
+/* Of the call that goes on, absolute; or, negative, of one that begins, a patience: it is absolute
+ * from then on. Java reads it in the stream (StreamMemory.deadline) before it waits. */
+static int64_t keep_deadline(strand_stream *s, jlong deadline_ns)
 {
     int64_t now = deadline_ns < 0 ? strand_now_ns() : 0;
     if (deadline_ns < 0)
@@ -71,7 +71,7 @@ static jlong read_line_step(JNIEnv *env, jclass class, jlong self, jlong in, jlo
                             jbyteArray bytes, jint length, jobject buffer)
 {
     (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(in), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(in), deadline_ns);
     struct strand_line line = {.size = sizeof line};
     int status = strand_stream_read_line_step(strand_jni_pointer(self), strand_jni_pointer(in),
                                               &line, deadline_ns);
@@ -86,7 +86,7 @@ static jint write_step(JNIEnv *env, jclass class, jlong self, jlong out, jlong d
                        jbyteArray from, jint offset, jint length, jboolean newline)
 {
     (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(out), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(out), deadline_ns);
     char small[SMALL_WRITE_BYTES];
     char *bytes = length <= SMALL_WRITE_BYTES ? small : malloc((size_t)length);
     if (!bytes)
@@ -103,7 +103,7 @@ static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, 
                               jobject from, jint offset, jint length, jboolean newline)
 {
     (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(out), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(out), deadline_ns);
     const char *bytes = (*env)->GetDirectBufferAddress(env, from);
     if (!bytes)
         return -EINVAL;
@@ -114,7 +114,7 @@ static jint write_direct_step(JNIEnv *env, jclass class, jlong self, jlong out, 
 static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(stream), deadline_ns);
     return strand_stream_flush_step(strand_jni_pointer(self), strand_jni_pointer(stream),
                                     deadline_ns);
 }
@@ -122,7 +122,7 @@ static jint flush_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlon
 static jint shut_down_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(stream), deadline_ns);
     return strand_stream_shutdown_step(strand_jni_pointer(self), strand_jni_pointer(stream),
                                        deadline_ns);
 }
@@ -130,7 +130,7 @@ static jint shut_down_step(JNIEnv *env, jclass class, jlong self, jlong stream, 
 static jint close_step(JNIEnv *env, jclass class, jlong self, jlong stream, jlong deadline_ns)
 {
     (void)env, (void)class;
-    deadline_ns = set_deadline(strand_jni_pointer(stream), deadline_ns);
+    deadline_ns = keep_deadline(strand_jni_pointer(stream), deadline_ns);
     return strand_stream_close_step(strand_jni_pointer(self), strand_jni_pointer(stream),
                                     deadline_ns);
 }

@@ -46,7 +46,7 @@ strand_stream *strand_stdout(void)
 #define AWAIT_ON(stream, step)                                                                     \
     __extension__({                                                                                \
         struct strand *self = strand_calling();                                                    \
-        int64_t deadline_ns = strand_stream_deadline(stream);                                      \
+        int64_t deadline_ns = self ? strand_stream_deadline(stream) : STRAND_FOREVER;              \
         STRAND_AWAIT(self, step);                                                                  \
     })
 

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "backtrace.h"
@@ -180,26 +181,29 @@ static void write_own(strand_scheduler *s, int fd, bool stacks)
 }
 
 /* Of a carrier that has made no switch in the meantime, so that it is not going anywhere just now.
- * Should it do so all the same, its block's memory stays under guest_lock. */
+ * Should it switch all the same, the block stays: it is unmapped under guest_lock only. */
 __attribute__((no_sanitize("thread"))) static struct strand *current_of(const strand_scheduler *s)
 {
     return s->current;
 }
 
-static void say_who_holds_it(strand_scheduler *s, int fd, uint64_t switches_before)
+/* Under guest_lock; said behind it, since the carrier may come to wait for that. */
+static void note_who_holds_it(strand_scheduler *s, uint64_t switches_before, char *line,
+                              size_t size)
 {
     struct strand *who = current_of(s);
     if (strand_scheduler_switches(s) != switches_before)
-        print(fd, "strand: no dump: the carrier has not looked outside for a second\n");
+        snprintf(line, size, "strand: no dump: the carrier has not looked outside for a second\n");
     else if (who)
-        print(fd, "strand: no dump: strand %" PRIx64 " \"%s\" has held the carrier for a second\n",
-              strand_reveal(who), strand_name(who));
+        snprintf(line, size,
+                 "strand: no dump: strand %" PRIx64 " \"%s\" has held the carrier for a second\n",
+                 strand_reveal(who), strand_name(who));
     else
-        print(fd, "strand: no dump: the carrier has been held for a second\n");
+        snprintf(line, size, "strand: no dump: the carrier has been held for a second\n");
 }
 
-/* Under guest_lock. */
-static void ask_holder(strand_scheduler *s, int fd, bool stacks)
+/* Under guest_lock. `line`: blank, or what to say instead of a dump. */
+static void ask_holder(strand_scheduler *s, int fd, bool stacks, char *line, size_t size)
 {
     while (s->dump_fd >= 0)
         pthread_cond_wait(&s->dump_served, &s->guest_lock);
@@ -214,7 +218,7 @@ static void ask_holder(strand_scheduler *s, int fd, bool stacks)
     if (s->dump_fd >= 0) {
         __atomic_store_n(&s->dump_fd, -1, __ATOMIC_RELAXED);
         pthread_cond_broadcast(&s->dump_served);
-        say_who_holds_it(s, fd, switches);
+        note_who_holds_it(s, switches, line, size);
     }
 }
 
@@ -233,7 +237,9 @@ void strand_scheduler_dump_from_anywhere(strand_scheduler *held, strand_schedule
         atomic_store(&s->running, STRAND_IDLE);
         return;
     }
+    char line[128] = "";
     pthread_mutex_lock(&s->guest_lock);
-    ask_holder(s, fd, stacks);
+    ask_holder(s, fd, stacks, line, sizeof line);
     pthread_mutex_unlock(&s->guest_lock);
+    write_all(fd, line, strlen(line));
 }

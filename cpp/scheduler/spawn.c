@@ -269,7 +269,7 @@ void strand_scheduler_release(struct strand *strand)
     if (!strand->guest &&
         strand_stack_give(s->stacks, strand->size_class, strand_control_top(strand)))
         return;
-    /* Also of the carrier's own: it may be unmapped, and a dump may be naming the strand (dump.c). */
+    /* The carrier's own may be unmapped: not while a dump names its strand (dump.c). */
     pthread_mutex_lock(&s->guest_lock);
     strand_stack_release(&strand->stack);
     pthread_mutex_unlock(&s->guest_lock);
