@@ -52,8 +52,7 @@ public:
         int expected = reference.next(&text, &ending);
         REQUIRE(strand_line_buffer_next(&buffer, &line) == expected);
         if (expected == 1) {
-            static const char *const ENDINGS[] = {"", "\n", "\r\n"};
-            text += ENDINGS[ending];
+            text += LINE_ENDINGS[ending];
             REQUIRE(line.ending == ending);
             REQUIRE(line.length + static_cast<size_t>(line.ending) == text.size());
             REQUIRE(memcmp(line.text, text.data(), text.size()) == 0);
@@ -100,21 +99,6 @@ private:
     LineReference reference{};
 };
 
-std::string chunk_of(Bytes *bytes)
-{
-    std::string chunk;
-    for (size_t count = bytes->below(32); count > 0 && !bytes->empty(); count--)
-        chunk += static_cast<char>(bytes->take());
-    return chunk;
-}
-
-std::string run_of(Bytes *bytes)
-{
-    static const char KINDS[] = {'x', '\r', '\n', '\0'};
-    size_t length = bytes->length();
-    return std::string(length, KINDS[bytes->below(sizeof KINDS)]);
-}
-
 // Lines are read as a stream does it: all that are there, or only one.
 void read_on(Both *both, bool all)
 {
@@ -128,7 +112,7 @@ void step(Both *both, Bytes *bytes, size_t *fed)
 {
     unsigned choice = bytes->below(8);
     if (choice >= 3 && choice <= 5 && !both->has_ended() && *fed < MOST_BYTES) {
-        std::string chunk = choice == 5 ? run_of(bytes) : chunk_of(bytes);
+        std::string chunk = choice == 5 ? run_of(bytes, bytes->length()) : chunk_of(bytes);
         *fed += chunk.size();
         read_on(both, true);
         both->feed(chunk);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What reading lines comes to: all bytes that ever came, in one string, and the place in it where the
-// reader stands.
+// What the targets that read lines share: input as it may come, and what reading it comes to.
 #ifndef STRAND_FUZZ_LINE_REFERENCE_H
 #define STRAND_FUZZ_LINE_REFERENCE_H
 
@@ -8,6 +7,26 @@
 #include <cstddef>
 #include <string>
 
+#include "fuzz.h"
+
+// By its ending's number of bytes.
+constexpr const char *LINE_ENDINGS[] = {"", "\n", "\r\n"};
+
+inline std::string chunk_of(Bytes *bytes)
+{
+    std::string chunk;
+    for (size_t count = bytes->below(32); count > 0 && !bytes->empty(); count--)
+        chunk += static_cast<char>(bytes->take());
+    return chunk;
+}
+
+inline std::string run_of(Bytes *bytes, size_t length)
+{
+    static const char KINDS[] = {'x', '\r', '\n', '\0'};
+    return std::string(length, KINDS[bytes->below(sizeof KINDS)]);
+}
+
+// All bytes that ever came, in one string, and the place in it where the reader stands.
 struct LineReference {
     std::string came;
     size_t at = 0;

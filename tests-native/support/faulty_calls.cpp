@@ -17,8 +17,7 @@ namespace {
 
 bool interrupts()
 {
-    static std::atomic<unsigned> calls{0};
-    if (!faulty.interrupted || ++calls % 2 == 0)
+    if (!faulty.interrupted || ++faulty.calls % 2 == 0)
         return false;
     faulty.interruptions++;
     errno = EINTR;

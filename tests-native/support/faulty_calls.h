@@ -12,6 +12,7 @@ struct FaultyCalls {
     std::atomic<bool> single{false};         // reads and writes move one byte
     std::atomic<int> unwatchable_error{0};   // of epoll_ctl(ADD) for every descriptor
     std::atomic<int64_t> hurry_ns{0};        // by so much more the monotonic clock goes on at each look
+    std::atomic<unsigned> calls{0};          // that could be interrupted
     std::atomic<int> interruptions{0};       // so many calls gave EINTR
     std::atomic<int> reads{0};               // of any kind, since the last reset
 
@@ -19,6 +20,7 @@ struct FaultyCalls {
     {
         interrupted = single = false;
         unwatchable_error = interruptions = reads = 0;
+        calls = 0;
         hurry_ns = 0;
     }
 };
