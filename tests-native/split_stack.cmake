@@ -24,7 +24,8 @@ foreach(linkage static shared)
     gtest_discover_tests(${test}
         TEST_PREFIX split_stack_${linkage}.
         DISCOVERY_TIMEOUT 60
-        PROPERTIES LABELS native TIMEOUT 120)
+        PROPERTIES LABELS machine TIMEOUT 120)
+    add_dependencies(machine_tests ${test})
 endforeach()
 target_link_libraries(split_stack_static_test PRIVATE strand_static)
 target_link_libraries(split_stack_shared_test PRIVATE strand)

@@ -78,7 +78,7 @@ final class MemoryTest {
                 crew.run();
                 Scheduler.Stats stats = crew.scheduler.stats();
                 System.out.println(stats.spawned() + " spawned, " + stats.finished() + " finished, "
-                        + stats.wakes() + " woken, " + stats.parked() + " parked");
+                        + stats.parked() + " parked");     // the kernel's pace decides on some wakes
             }
         }
 
