@@ -5,13 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.File;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
-import javax.tools.ToolProvider;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -42,7 +40,7 @@ final class MemoryTest {
 
     /** This class path, behind a {@link Memory} out of reach. */
     private static Path[] withoutMemory(Path folder) throws Exception {
-        Path source = Files.writeString(folder.resolve("Memory.java"), """
+        Support.compile(folder.resolve("Memory.java"), """
                 package org.cemlang.strand;
                 final class Memory {
                     static final boolean USABLE = false;
@@ -58,8 +56,6 @@ final class MemoryTest {
                     }
                 }
                 """);
-        assertEquals(0, ToolProvider.getSystemJavaCompiler()
-                .run(null, null, null, "-d", folder.toString(), source.toString()));
         String[] entries = System.getProperty("java.class.path").split(File.pathSeparator);
         return Stream.concat(Stream.of(folder), Arrays.stream(entries).map(Path::of)).toArray(Path[]::new);
     }

@@ -20,7 +20,6 @@ import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.tools.ToolProvider;
 import org.apache.commons.lang3.ArchUtils;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,11 +55,7 @@ final class NativeLibraryTest {
 
     @BeforeEach
     void compile() throws IOException {
-        Path source = Files.writeString(folder.resolve("Program.java"), SOURCE);
-        int status = ToolProvider.getSystemJavaCompiler().run(null, null, null,
-                "-proc:none", "-d", folder.toString(), "-cp", classes().toString(),
-                source.toString());
-        assertEquals(0, status);
+        Support.compile(folder.resolve("Program.java"), SOURCE, "-cp", classes().toString());
     }
 
     private static Path classes() {

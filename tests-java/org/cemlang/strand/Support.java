@@ -6,9 +6,12 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import javax.tools.ToolProvider;
 
 /** What the tests share. */
 final class Support {
@@ -26,6 +29,15 @@ final class Support {
     static Thread startVirtualThread(Runnable body) throws Exception {
         return (Thread) Thread.class.getMethod("startVirtualThread", Runnable.class)
                 .invoke(null, body);
+    }
+
+    /** The classes of one source file, beside it. */
+    static void compile(Path file, String source, String... options) throws IOException {
+        List<String> words = new ArrayList<>(List.of(options));
+        words.addAll(List.of("-proc:none", "-d", file.getParent().toString(),
+                Files.writeString(file, source).toString()));
+        assertEquals(0, ToolProvider.getSystemJavaCompiler()
+                .run(null, null, null, words.toArray(String[]::new)));
     }
 
     /** A body that may throw. */
